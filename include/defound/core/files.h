@@ -1,0 +1,33 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace defound {
+
+namespace fs = std::filesystem;
+
+/// The whole file as bytes. Rejects (exit 2) a missing or unreadable file, or one above `most_bytes`, by name.
+std::string read_text(const fs::path& path, uint64_t most_bytes = uint64_t{1} << 32);
+
+/// Writes the whole content under a temporary name in the same folder, syncs and renames it: `path` is either the
+/// old file or the whole new one. Fails (exit 1) naming the path and the system's reason (disk full, read-only, ...).
+void write_atomic(const fs::path& path, std::string_view content);
+
+/// The same for a product that a function writes: `write(temporary)` gets the temporary path (same extension).
+void publish(const fs::path& path, const std::function<void(const fs::path& temporary)>& write);
+
+/// Creates the folder and its parents; an Error that names it and the reason otherwise.
+void make_folder(const fs::path& path);
+
+/// Lower-case hexadecimal SHA-256 (FIPS 180-4) of a text, or of a file's content.
+std::string sha256(std::string_view text);
+std::string sha256_file(const fs::path& path);
+
+/// The candidate nearest to `word` by edit distance; empty when none is near. For "did you mean".
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace defound

@@ -1,0 +1,103 @@
+#include "defound/core/files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <numeric>
+#include <system_error>
+
+#include "defound/core/error.h"
+
+namespace defound {
+namespace {
+
+void sync_path(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return;
+  fsync(file);
+  close(file);
+}
+
+}  // namespace
+
+std::string read_text(const fs::path& path, uint64_t most_bytes) {
+  std::error_code error;
+  if (!fs::exists(path, error)) reject("{} does not exist", path.string());
+  if (fs::is_directory(path, error)) reject("{} is a folder; a file was expected", path.string());
+  const uint64_t size = fs::file_size(path, error);
+  if (!error && size > most_bytes) reject("{} has {} bytes; at most {} are read", path.string(), size, most_bytes);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) reject("cannot read {}: {}", path.string(), std::strerror(errno));
+  std::string content(error ? 0 : size, '\0');
+  file.read(content.data(), static_cast<std::streamsize>(content.size()));
+  content.resize(static_cast<size_t>(file.gcount()));
+  return content;
+}
+
+void publish(const fs::path& path, const std::function<void(const fs::path&)>& write) {
+  const fs::path temporary =
+      path.parent_path() / fmt::format(".{}.{}.tmp{}", path.stem().string(), getpid(), path.extension().string());
+  try {
+    write(temporary);
+    sync_path(temporary);
+    fs::rename(temporary, path);
+  } catch (const Error&) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw;
+  } catch (const std::exception& e) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    fail("cannot write {}: {}", path.string(), e.what());
+  }
+  sync_path(path.parent_path().empty() ? fs::path(".") : path.parent_path());
+}
+
+void write_atomic(const fs::path& path, std::string_view content) {
+  publish(path, [&](const fs::path& temporary) {
+    const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (file < 0) fail("cannot write {}: {}", path.string(), std::strerror(errno));
+    for (size_t at = 0; at < content.size();) {
+      const ssize_t written = ::write(file, content.data() + at, content.size() - at);
+      if (written < 0) {
+        const int reason = errno;
+        if (reason == EINTR) continue;
+        close(file);
+        fail("cannot write {}: {}", path.string(), std::strerror(reason));
+      }
+      at += static_cast<size_t>(written);
+    }
+    if (close(file) != 0) fail("cannot write {}: {}", path.string(), std::strerror(errno));
+  });
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error || !fs::is_directory(path)) fail("cannot create the folder {}: {}", path.string(), error ? error.message() : "a file has this name");
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  std::string best;
+  size_t best_distance = std::max<size_t>(2, word.size() / 3) + 1;
+  for (const auto& candidate : candidates) {
+    std::vector<size_t> row(candidate.size() + 1);
+    std::iota(row.begin(), row.end(), size_t{0});
+    for (size_t i = 1; i <= word.size(); ++i) {
+      size_t diagonal = std::exchange(row[0], i);
+      for (size_t j = 1; j <= candidate.size(); ++j) {
+        const size_t replaced = diagonal + (word[i - 1] != candidate[j - 1]);
+        diagonal = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+      }
+    }
+    if (row.back() < best_distance) best_distance = row.back(), best = candidate;
+  }
+  return best;
+}
+
+}  // namespace defound
