@@ -34,7 +34,7 @@ spdlog::level::level_enum translate(Level level) {
 }  // namespace
 
 void set_level(const std::string& level) {
-  for (const auto [name, value] : {std::pair{"debug", Level::kDebug}, {"info", Level::kInfo}, {"warn", Level::kWarn},
+  for (const auto& [name, value] : {std::pair{"debug", Level::kDebug}, {"info", Level::kInfo}, {"warn", Level::kWarn},
                                    {"error", Level::kError}, {"off", Level::kOff}})
     if (level == name) return logger().set_level(translate(value));
   reject("log_level is '{}'; it must be debug, info, warn, error or off", level);
