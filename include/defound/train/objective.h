@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "defound/data/dataset.h"
+#include "defound/tensor/safetensors.h"
 #include "defound/train/param_groups.h"
 
 namespace defound {
@@ -16,7 +17,8 @@ using Losses = std::vector<std::pair<std::string, torch::Tensor>>;
 /// Named numbers of a validation; `higher is better` is said by the objective.
 using Metrics = std::vector<std::pair<std::string, double>>;
 
-/// All that the training loop knows of a task.
+/// All that the training loop knows of a task. The model's parameters stand in the training precision (fp32, bf16,
+/// fp16); the loop keeps fp32 master weights beside them, so `loss` casts its inputs to the model's type and returns fp32.
 struct Objective {
   torch::nn::Module& model;
   std::vector<ParamGroup> groups;                                  ///< what is trained; by parameter name
@@ -24,7 +26,9 @@ struct Objective {
   std::function<Metrics()> validate = {};                          ///< the loop swaps EMA weights in; may be empty
   std::string best_metric = {};                                    ///< of validate(); the best epoch's product is kept
   bool higher_is_better = true;
-  std::function<void(bool best)> save_product = {};                ///< called with the product's weights in the model
+  /// Writes the product from these weights (EMA when there is one; fp32; parameters and buffers by name), as the
+  /// newest and, when `best`, as the best.
+  std::function<void(const TensorMap& weights, bool best)> save_product = {};
 };
 
 }  // namespace defound

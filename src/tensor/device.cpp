@@ -1,0 +1,37 @@
+#include "defound/tensor/device.h"
+
+#include <thread>
+
+#include "defound/core/error.h"
+#include "defound/core/log.h"
+
+namespace defound {
+
+torch::Device parse_device(const std::string& text) {
+  if (text == "cpu") return torch::kCPU;
+  const bool has_cuda = torch::cuda::is_available();
+  if (text == "auto") return has_cuda ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  const bool indexed = text.starts_with("cuda:") && text.size() > 5 && text.size() < 9 && text.find_first_not_of("0123456789", 5) == std::string::npos;
+  if (text != "cuda" && !indexed) reject("device is '{}'; it must be auto, cpu, cuda or cuda:N", text);
+  if (!has_cuda) reject("device is '{}' but this machine or this LibTorch has no CUDA; use --device cpu", text);
+  const int index = indexed ? std::stoi(text.substr(5)) : 0;
+  if (index >= static_cast<int>(torch::cuda::device_count())) reject("device is '{}' but there are only {} GPUs here", text, torch::cuda::device_count());
+  return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(index));
+}
+
+torch::Dtype parse_precision(const std::string& text) {
+  if (text == "bf16") return torch::kBFloat16;
+  if (text == "fp16") return torch::kFloat16;
+  if (text != "fp32") reject("precision is '{}'; it must be fp32, bf16 or fp16", text);
+  return torch::kFloat32;
+}
+
+torch::Device apply_execution(const ExecutionOptions& options) {
+  log::set_level(options.log_level);
+  const torch::Device device = parse_device(options.device);
+  if (options.precision == "fp16" && device.is_cpu()) reject("precision fp16 needs a GPU; on a CPU use bf16 or fp32");
+  torch::set_num_threads(options.threads > 0 ? static_cast<int>(options.threads) : std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+  return device;
+}
+
+}  // namespace defound
