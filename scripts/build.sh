@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Sets up and builds into build/. Arguments go to cmake, for example -DDEFOUND_OPENCV=OFF.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh
+[ -f build/build.ninja ] && [ $# = 0 ] || cmake -S . -B build -G Ninja ${DEFOUND_TORCH:+-DCMAKE_PREFIX_PATH="$DEFOUND_TORCH"} "$@" >&2
+ninja -C build >&2
