@@ -13,14 +13,15 @@ need_header(CLI11_INCLUDE_DIR CLI/CLI.hpp libcli11-dev)
 
 add_library(defound_packages INTERFACE)
 target_include_directories(defound_packages SYSTEM INTERFACE ${FMT_INCLUDE_DIR} ${SPDLOG_INCLUDE_DIR} ${JSON_INCLUDE_DIR})
-find_library(FMT_LIBRARY NAMES libfmt.so)
+# fmt header-only: LibTorch carries headers of its own, newer fmt, whose functions no system library has.
+target_compile_definitions(defound_packages INTERFACE SPDLOG_FMT_EXTERNAL FMT_HEADER_ONLY)
 find_library(SPDLOG_LIBRARY NAMES libspdlog.so)
-target_compile_definitions(defound_packages INTERFACE SPDLOG_FMT_EXTERNAL)
-if(FMT_LIBRARY AND SPDLOG_LIBRARY)
-  target_compile_definitions(defound_packages INTERFACE SPDLOG_COMPILED_LIB FMT_SHARED)
+find_library(FMT_LIBRARY NAMES libfmt.so)
+if(SPDLOG_LIBRARY AND FMT_LIBRARY)
+  target_compile_definitions(defound_packages INTERFACE SPDLOG_COMPILED_LIB)
   target_link_libraries(defound_packages INTERFACE ${SPDLOG_LIBRARY} ${FMT_LIBRARY})
 else()  # unpacked headers alone are enough
-  target_compile_definitions(defound_packages INTERFACE FMT_HEADER_ONLY SPDLOG_HEADER_ONLY)
+  target_compile_definitions(defound_packages INTERFACE SPDLOG_HEADER_ONLY)
 endif()
 
 add_library(defound_command_line INTERFACE)
