@@ -1,0 +1,27 @@
+#pragma once
+#include "defound/config/families.h"
+#include "defound/core/error.h"
+
+namespace defound {
+
+struct PretrainConfig : Config {
+  PretrainConfig();
+  DataOptions data;
+  std::string model = "mae_vit_large_patch16";
+  int64_t input_size = 224;
+  int64_t patch_size = 0;
+  double mask_ratio = 0.75;
+  bool norm_pix_loss = true;
+  std::string init;
+  std::string init_decoder = "file";
+  TrainOptions train;
+  RunOptions run;
+  ExecutionOptions execution;
+  void visit(Visitor& v) override;
+};
+
+/// Masked-autoencoder pretraining (He et al., CVPR 2022). Writes mae.safetensors (with decoder), encoder.safetensors
+/// and report.html into the run folder.
+ExitCode pretrain(PretrainConfig& config, const std::string& command);
+
+}  // namespace defound

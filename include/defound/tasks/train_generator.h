@@ -1,0 +1,31 @@
+#pragma once
+#include "defound/config/families.h"
+#include "defound/core/error.h"
+
+namespace defound {
+
+struct TrainGeneratorConfig : Config {
+  TrainGeneratorConfig();
+  DataOptions data;
+  std::string unet = "small";
+  int64_t resolution = 64;
+  std::string init;
+  std::string prediction_type = "epsilon";
+  std::string beta_schedule = "scaled_linear";
+  double condition_dropout = 0.1;
+  double snr_gamma = 0;
+  double noise_offset = 0;
+  int64_t sample_every = 0;
+  int64_t sample_steps = 25;
+  double guidance_scale = 3;
+  TrainOptions train;
+  RunOptions run;
+  ExecutionOptions execution;
+  void visit(Visitor& v) override;
+};
+
+/// Trains a conditional diffusion model on labelled images (Ho et al. 2020; Rombach et al. 2022). Writes generator/,
+/// a diffusers folder, and report.html with samples.
+ExitCode train_generator(TrainGeneratorConfig& config, const std::string& command);
+
+}  // namespace defound

@@ -1,0 +1,17 @@
+#include "cli.h"
+#include "defound/tasks/synthesize.h"
+
+using namespace defound;
+
+int main(int argc, char** argv) {
+  return tool::guard([&] {
+    SynthesizeConfig config;
+    tool::Cli cli("defound-synthesize", "Make a labelled synthetic image set with a trained generator.",
+                  "  defound-synthesize --generator runs/generator/generator --count 1000 --output synthetic\n"
+                  "  defound-synthesize --generator runs/generator/generator --count glaucoma=5000 --count normal=200 --output synthetic\n"
+                  "  defound-synthesize --generator runs/generator/generator --data images --balance_to 2000 --output synthetic\n");
+    cli.bind(config);
+    if (!cli.parse(argc, argv)) return cli.exit_code();
+    return static_cast<int>(synthesize(config, cli.command()));
+  });
+}
