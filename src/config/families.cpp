@@ -23,7 +23,7 @@ void DataOptions::visit(Visitor& v) {
 
 void RunOptions::visit(Visitor& v) {
   v.group("Run");
-  v(field("output", "the run's folder; made when missing"), output);
+  v(field("output", "the run's folder; made when missing").may_change(), output);
   v(field("resume", "never: refuse a folder in use; auto: start or continue; must: continue").one_of({"never", "auto", "must"}).may_change(), resume);
   v(field("seed", "all randomness follows from it").range(0, 9.0e18), seed);
 }

@@ -1,31 +1,26 @@
 #pragma once
-#include <nlohmann/json.hpp>
+#include <memory>
 #include <string>
-#include <vector>
 
 #include "defound/config/json.h"
 #include "defound/core/files.h"
+#include "defound/run/provenance.h"
+#include "defound/run/run_lock.h"
 
 namespace defound {
 
 enum class Resume { kNever, kAuto, kMust };
 Resume parse_resume(const std::string& text);
 
-/// What went into a product, carried from stage to stage: for the leakage check of defound-evaluate.
-struct Ancestry {
-  std::vector<std::string> patients;        ///< sorted, unique; "" never
-  std::vector<std::string> image_hashes;    ///< sha256 of each file's bytes, sorted, unique
-  void add(const Ancestry& other);
-};
-
 /// The folder of one run (one stage): config.json, provenance.json, log.txt, metrics.jsonl, checkpoints/, product,
 /// report.html, DONE. Holds the folder's lock while it lives; a second writer fails (exit 1) naming host, pid and job;
-/// the lock of a dead process on this host is taken over.
+/// the lock of a dead process is taken over.
 class RunDir {
  public:
   /// kNever: a folder that holds anything is rejected (exit 2). kAuto: start, continue, or is_done(). kMust: reject
   /// when there is nothing to continue. On continuing, a changed recipe key is listed and rejected (exit 2).
-  /// Writes config.json and adds a row to provenance.json; log.txt is opened.
+  /// Writes config.json and adds a row to provenance.json; log.txt is opened. Hidden files do not count as content;
+  /// kAuto also starts beside a batch system's logs (*.out, *.err, *.log).
   static RunDir open(const fs::path& folder, Resume resume, Config& config, const std::string& command);
   RunDir(RunDir&&) noexcept;
   ~RunDir();
@@ -35,17 +30,15 @@ class RunDir {
   bool is_done() const;                 ///< DONE was there when the folder was opened
   bool is_continued() const;            ///< an earlier start left something to continue
   void set_ancestry(const Ancestry& ancestry) const;   ///< into provenance.json
+  void describe_start(const Json& fields) const;       ///< further fields of this start's row in provenance.json
+  void check_lock() const;              ///< fails (exit 1) when another process has taken the folder over
   void finish() const;                  ///< writes DONE
 
  private:
-  RunDir(fs::path path, bool continued, bool done);
+  RunDir(fs::path path, bool continued, bool done) : path_(std::move(path)), continued_(continued), done_(done) {}
   fs::path path_;
   bool continued_ = false, done_ = false;
-  int lock_ = -1;
+  std::unique_ptr<RunLock> lock_;       ///< none when the run was done already
 };
-
-/// The ancestry recorded in the run folder that holds `product` (a file in it, or the folder itself); empty when
-/// there is no provenance.json.
-Ancestry read_ancestry(const fs::path& product);
 
 }  // namespace defound

@@ -1,0 +1,110 @@
+#include "defound/run/run_dir.h"
+
+#include <algorithm>
+
+#include "defound/core/error.h"
+#include "defound/core/log.h"
+#include "defound/core/version.h"
+#include "defound/run/host.h"
+
+namespace defound {
+namespace {
+
+/// A visible name in the folder that a fresh start must not mix with; "" when there is none.
+std::string first_content(const fs::path& folder, bool allow_job_logs) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string extension = entry.path().extension().string();
+    const bool job_log = entry.is_regular_file() && (extension == ".out" || extension == ".err" || extension == ".log");
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(".") && !(allow_job_logs && job_log)) names.push_back(name);
+  }
+  return names.empty() ? "" : *std::min_element(names.begin(), names.end());
+}
+
+void reject_changed_recipe(const fs::path& folder, Config& config) {
+  const fs::path file = folder / "config.json";
+  const auto changes = changed_recipe(config, parse_json(read_text(file), file.string()));
+  if (!changes.empty())
+    reject("{} was started with another recipe ({}); repeat the first command, or give another --output to start anew", folder.string(),
+           fmt::format("{}", fmt::join(changes, "; ")));
+}
+
+/// What there is to continue; rejects what `resume` does not allow.
+bool find_earlier_start(const fs::path& folder, Resume resume) {
+  if (fs::exists(folder) && !fs::is_directory(folder)) reject("output {} is a file; give a folder", folder.string());
+  const bool started = fs::exists(folder / "config.json");
+  if (resume == Resume::kMust && !started) reject("nothing to continue: {} holds no config.json; use --resume auto to start", folder.string());
+  if (resume == Resume::kNever && started)
+    reject("{} already holds a run; use --resume auto to continue it, or give another --output", folder.string());
+  if (started || !fs::exists(folder)) return started;
+  const std::string other = first_content(folder, resume == Resume::kAuto);
+  if (!other.empty()) reject("output {} is not empty (it holds {}) and is no run folder; give another --output", folder.string(), other);
+  return false;
+}
+
+std::string device_of(Config& config) {
+  const Json values = to_json(config);
+  const auto device = values.find("device");
+  return device != values.end() && device->is_string() ? device->get<std::string>() : "cpu";
+}
+
+}  // namespace
+
+Resume parse_resume(const std::string& text) {
+  if (text == "never") return Resume::kNever;
+  if (text == "auto") return Resume::kAuto;
+  if (text == "must") return Resume::kMust;
+  reject("resume is '{}'; it must be never, auto or must", text);
+}
+
+RunDir RunDir::open(const fs::path& folder, Resume resume, Config& config, const std::string& command) {
+  if (folder.empty()) reject("--output is missing: name the run's folder");
+  if (resume != Resume::kNever && fs::exists(folder / "DONE") && fs::exists(folder / "config.json")) {
+    reject_changed_recipe(folder, config);  // needs no lock: a finished run is only read
+    return RunDir(folder, true, true);
+  }
+  if (resume == Resume::kMust) find_earlier_start(folder, resume);  // before the folder is made
+  if (fs::exists(folder) && !fs::is_directory(folder)) reject("output {} is a file; give a folder", folder.string());
+  make_folder(folder);
+  auto lock = std::make_unique<RunLock>(folder);  // first: a running writer is named rather than its files
+  const bool continued = find_earlier_start(folder, resume);
+  if (continued) reject_changed_recipe(folder, config);
+
+  try {
+    write_atomic(folder / "config.json", to_json(config).dump(2) + "\n");
+    Provenance(folder / "provenance.json").add_start(command, device_of(config));
+    log::add_file(folder / "log.txt");
+  } catch (...) {
+    std::error_code ignored;
+    if (!continued) for (const char* name : {"config.json", "provenance.json"}) fs::remove(folder / name, ignored);
+    throw;
+  }
+  RunDir run(folder, continued, false);
+  run.lock_ = std::move(lock);
+  log::info("{} {} (defound {}, host {}, pid {})", continued ? "continuing" : "starting", folder.string(), version_text(), this_process().host,
+            this_process().pid);
+  return run;
+}
+
+RunDir::RunDir(RunDir&&) noexcept = default;
+
+RunDir::~RunDir() {
+  if (lock_) log::remove_file();
+}
+
+bool RunDir::is_done() const { return done_; }
+bool RunDir::is_continued() const { return continued_; }
+void RunDir::set_ancestry(const Ancestry& ancestry) const { Provenance(path_ / "provenance.json").set_ancestry(ancestry); }
+void RunDir::describe_start(const Json& fields) const { Provenance(path_ / "provenance.json").describe_start(fields); }
+
+void RunDir::check_lock() const {
+  if (lock_) lock_->check();
+}
+
+void RunDir::finish() const {
+  check_lock();
+  write_atomic(path_ / "DONE", utc_time() + "\n");
+}
+
+}  // namespace defound
