@@ -37,6 +37,7 @@ void Ancestry::add(const Ancestry& other) {
 
 Ancestry read_ancestry(const fs::path& product) {
   fs::path folder = fs::absolute(product).lexically_normal();
+  if (!fs::is_directory(folder)) folder = folder.parent_path();
   for (int levels_up = 0; levels_up <= 2; ++levels_up, folder = folder.parent_path()) {
     const fs::path file = folder / "provenance.json";
     if (!fs::is_regular_file(file)) continue;

@@ -36,7 +36,7 @@ TEST(TensorBoardLog, WritesTheEventFormat) {
   ASSERT_EQ(records.size(), 2u);
   EXPECT_EQ(records[0].substr(9), "\x1a\x0d" "brain.Event:2");  // field 3, 13 bytes; before it field 1, the wall time
   // step 300 = 0xAC 0x02; Summary { Value { tag "loss", simple_value 0.5 = 0x3F000000 } }
-  EXPECT_EQ(records[1].substr(9), std::string("\x10\xac\x02\x2a\x0d\x0a\x0b\x0a\x04loss\x15\x00\x00\x00\x3f", 22));
+  EXPECT_EQ(records[1].substr(9), std::string("\x10\xac\x02\x2a\x0d\x0a\x0b\x0a\x04loss\x15\x00\x00\x00\x3f", 18));
   EXPECT_EQ(fs::file_size(files[0]), 2 * 16 + records[0].size() + records[1].size());
 }
 
