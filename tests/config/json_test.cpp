@@ -1,0 +1,74 @@
+#include "defound/config/json.h"
+
+#include <gtest/gtest.h>
+
+#include "defound/core/error.h"
+
+namespace defound {
+namespace {
+
+struct Small : Config {
+  double mask_ratio = 0.75;
+  int64_t epochs = 10;
+  bool flip = true;
+  std::string kind = "cosine";
+  std::vector<std::string> data;
+  std::optional<double> learning_rate;
+  int64_t threads = 1;
+  void visit(Visitor& v) override {
+    v(field("mask_ratio", "").range(0, 1), mask_ratio);
+    v(field("epochs", "").range(1, 1000), epochs);
+    v(field("flip", ""), flip);
+    v(field("kind", "").one_of({"cosine", "constant"}), kind);
+    v(field("data", ""), data);
+    v(field("learning_rate", ""), learning_rate);
+    v(field("threads", "").may_change(), threads);
+  }
+};
+
+/// The message with which reading `text` is refused; empty when it is taken.
+std::string refusal(const std::string& text) {
+  try {
+    Small config;
+    from_json(config, parse_json(text, "a.json"), "a.json");
+    check_ranges(config);
+    return "";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::kUsage);
+    return e.what();
+  }
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST(Json, RoundTripKeepsEveryField) {
+  Small written, read;
+  written.mask_ratio = 0.5, written.data = {"a", "b"}, written.learning_rate = 1e-3, written.flip = false;
+  from_json(read, to_json(written), "memory");
+  EXPECT_EQ(to_json(read), to_json(written));
+  EXPECT_EQ(read.learning_rate, 1e-3);
+}
+
+TEST(Json, CommentsAreLeftAlone) { EXPECT_EQ(refusal(R"({"_comment": "why", "epochs": 5})"), ""); }
+
+TEST(Json, FaultsNameKeyFileAndNextStep) {
+  EXPECT_TRUE(contains(refusal(R"({"mask_ration": 0.5})"), "did you mean \"mask_ratio\""));
+  EXPECT_TRUE(contains(refusal(R"({"epochs": 5, "epochs": 6})"), "\"epochs\" stands twice"));
+  EXPECT_TRUE(contains(refusal(R"({"epochs": 1.9})"), "\"epochs\" must be an integer, not 1.9"));
+  EXPECT_TRUE(contains(refusal(R"({"flip": "yes"})"), "true or false"));
+  EXPECT_TRUE(contains(refusal(R"({"mask_ratio": 1.5})"), "must lie in 0..1"));
+  EXPECT_TRUE(contains(refusal(R"({"kind": "cosin"})"), "did you mean 'cosine'"));
+  EXPECT_TRUE(contains(refusal("{\n\"epochs\": 5,\n}"), "a.json:3"));
+  EXPECT_TRUE(contains(refusal("[1]"), "expected a JSON object"));
+  EXPECT_TRUE(contains(refusal(std::string(200, '[') + std::string(200, ']')), "nested deeper"));
+  EXPECT_TRUE(contains(refusal(R"({"epochs": 18446744073709551615})"), "below 2^63"));
+}
+
+TEST(ChangedRecipe, ListsRecipeKeysOnly) {
+  Small before, now;
+  now.epochs = 20, now.threads = 8;
+  EXPECT_EQ(changed_recipe(now, to_json(before)), std::vector<std::string>{"epochs: 10 -> 20"});
+}
+
+}  // namespace
+}  // namespace defound

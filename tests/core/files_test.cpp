@@ -1,0 +1,77 @@
+#include "defound/core/files.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "defound/core/error.h"
+#include "support/temp_folder.h"
+
+namespace defound {
+namespace {
+
+size_t entries(const fs::path& folder) { return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator())); }
+
+TEST(WriteAtomic, ReplacesTheWholeFileAndLeavesNothingElse) {
+  const testing::TempFolder folder;
+  write_atomic(folder / "a.txt", "first");
+  write_atomic(folder / "a.txt", "second");
+  EXPECT_EQ(read_text(folder / "a.txt"), "second");
+  EXPECT_EQ(entries(folder.path()), 1u);
+}
+
+TEST(WriteAtomic, AFullDiskKeepsTheOldFile) {
+  const testing::TempFolder folder;
+  write_atomic(folder / "a.txt", "old");
+  const auto previous = std::signal(SIGXFSZ, SIG_IGN);  // writing past the limit is then an error, as on a full disk
+  rlimit before{}, small{1000, 0};
+  getrlimit(RLIMIT_FSIZE, &before);
+  small.rlim_max = before.rlim_max;
+  setrlimit(RLIMIT_FSIZE, &small);
+  std::string message;
+  try {
+    write_atomic(folder / "a.txt", std::string(100000, 'x'));
+  } catch (const Error& e) {
+    message = e.what();
+  }
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, previous);
+  EXPECT_NE(message.find("a.txt"), std::string::npos);
+  EXPECT_EQ(read_text(folder / "a.txt"), "old");
+  EXPECT_EQ(entries(folder.path()), 1u);
+}
+
+TEST(Publish, AThrowingWriterLeavesNothing) {
+  const testing::TempFolder folder;
+  EXPECT_THROW(publish(folder / "b.bin", [](const fs::path& temporary) {
+                 write_atomic(temporary, "half");
+                 fail("no more");
+               }), Error);
+  EXPECT_EQ(entries(folder.path()), 0u);
+}
+
+TEST(ReadText, NamesWhatIsMissing) {
+  try {
+    read_text("/nonexistent/config.json");
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::kUsage);
+    EXPECT_NE(std::string(e.what()).find("/nonexistent/config.json"), std::string::npos);
+  }
+}
+
+TEST(Sha256, KnownAnswers) {  // FIPS 180-4 examples
+  EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  const testing::TempFolder folder;
+  EXPECT_EQ(sha256_file(folder.write("f", std::string(200000, 'a'))), sha256(std::string(200000, 'a')));
+}
+
+TEST(Nearest, FindsATypoAndNothingElse) {
+  EXPECT_EQ(nearest("mask_ration", {"mask_ratio", "epochs"}), "mask_ratio");
+  EXPECT_EQ(nearest("zzzzzz", {"mask_ratio", "epochs"}), "");
+}
+
+}  // namespace
+}  // namespace defound
