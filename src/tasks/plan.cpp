@@ -1,0 +1,61 @@
+#include "defound/tasks/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace defound {
+namespace {
+
+std::string scaled(double value, const std::vector<std::string>& units) {
+  size_t unit = 0;
+  while (value >= 1000 && unit + 1 < units.size()) value /= 1000, ++unit;
+  return fmt::format("{:.4g} {}", value, units[unit]);
+}
+
+}  // namespace
+
+std::string bytes_text(double bytes) { return scaled(bytes, {"B", "kB", "MB", "GB", "TB", "PB"}); }
+
+std::string flops_text(double flops) { return scaled(flops, {"FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP", "ZFLOP"}); }
+
+std::string thousands(int64_t value) {
+  std::string text = std::to_string(value);
+  for (int at = static_cast<int>(text.size()) - 3; at > (value < 0 ? 1 : 0); at -= 3) text.insert(static_cast<size_t>(at), ",");
+  return text;
+}
+
+std::string describe_plan(const TrainingPlan& plan, const TrainOptions& train, const std::string& precision) {
+  const double trained = static_cast<double>(plan.trained), all = static_cast<double>(plan.parameters);
+  const bool half = precision != "fp32";
+  const int64_t micro = train.micro_batch_size > 0 ? std::min(train.micro_batch_size, train.batch_size) : train.batch_size;
+  // fp32 weights, gradients and two AdamW moments; half precision adds its own copy of weights and gradients
+  const double state = 4 * all + 12 * trained + (half ? 2 * all + 2 * trained : 0) + (train.ema_decay > 0 ? 4 * trained : 0);
+  const double activations = plan.activation_bytes_per_image * static_cast<double>(micro) / (half ? 2 : 1);
+  const double checkpoint = 4 * all + 8 * trained + (train.ema_decay > 0 ? 4 * trained : 0);
+  const double seen = static_cast<double>(plan.steps) * static_cast<double>(train.batch_size);
+  const double per_image = plan.flops_per_image + plan.frozen_flops_per_image;
+  const double rate = train.learning_rate ? *train.learning_rate : train.base_learning_rate * static_cast<double>(train.batch_size) / 256;
+  std::vector<std::pair<std::string, std::string>> rows = {
+      {"model", plan.model},
+      {"parameters", thousands(plan.parameters)},
+      {"trained parameters", thousands(plan.trained)},
+      {"images", thousands(plan.images)},
+      {"batch", fmt::format("{} per optimizer step, {} per forward pass", train.batch_size, micro)},
+      {"optimizer steps", thousands(plan.steps)},
+      {"images seen", thousands(static_cast<int64_t>(seen))},
+      {"peak learning rate", fmt::format("{:.4g}", rate)},
+      {"work per image", flops_text(plan.flops_per_image) + ", forward and backward"},
+      {"work in all", flops_text(per_image * seen)},
+      {"memory", fmt::format("{}: {} weights, gradients and optimizer, {} activations (estimate)", bytes_text(state + activations), bytes_text(state),
+                             bytes_text(activations))},
+      {"disk", fmt::format("{}: {} checkpoints of {}, product {}", bytes_text(checkpoint * static_cast<double>(train.keep_checkpoints + 1) + 4 * all),
+                           train.keep_checkpoints + 1, bytes_text(checkpoint), bytes_text(4 * all))}};
+  if (plan.frozen_flops_per_image > 0) rows.insert(rows.begin() + 9, {"frozen parts per image", flops_text(plan.frozen_flops_per_image)});
+  std::string text;
+  for (const auto& [name, value] : rows) text += fmt::format("{:<24}{}\n", name, value);
+  return text;
+}
+
+}  // namespace defound
