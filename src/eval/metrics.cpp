@@ -86,7 +86,8 @@ std::vector<double> ClassificationMetrics::values(Counts counts) const {
   std::vector<OneVsRest> rates;
   std::vector<bool> present;
   for (int64_t c = 0; c < classes_; ++c) {
-    auroc.push_back(ranking(c).auroc(counts)), aupr.push_back(ranking(c).average_precision(counts));
+    const RankedScores::Areas areas = ranking(c).areas(counts);
+    auroc.push_back(areas.auroc), aupr.push_back(areas.average_precision);
     rates.push_back(matrix.one_vs_rest(c)), present.push_back(matrix.truths(c) > 0);
   }
   const auto mean_rate = [&](const Rate& rate, size_t first) {

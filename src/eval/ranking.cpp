@@ -35,23 +35,19 @@ void RankedScores::walk(Counts counts, Visit visit) const {
   }
 }
 
-double RankedScores::auroc(Counts counts) const {
-  double area = 0, hits_before = 0, alarms_before = 0;   // in units of one pair; exact in double
+RankedScores::Areas RankedScores::areas(Counts counts) const {
+  double pairs = 0, precisions = 0, hits_before = 0, alarms_before = 0;   // pairs: in halves, exact in double
   walk(counts, [&](double hits, double alarms) {
-    area += (alarms - alarms_before) * (hits + hits_before) / 2;
+    pairs += (alarms - alarms_before) * (hits + hits_before) / 2;
+    precisions += (hits - hits_before) * (hits / (hits + alarms));
     hits_before = hits, alarms_before = alarms;
   });
-  return hits_before > 0 && alarms_before > 0 ? area / (hits_before * alarms_before) : kUndefined;
+  const double all_pairs = hits_before * alarms_before;
+  return {all_pairs > 0 ? pairs / all_pairs : kUndefined, hits_before > 0 ? precisions / hits_before : kUndefined};
 }
 
-double RankedScores::average_precision(Counts counts) const {
-  double sum = 0, hits_before = 0;
-  walk(counts, [&](double hits, double alarms) {
-    sum += (hits - hits_before) * (hits / (hits + alarms));
-    hits_before = hits;
-  });
-  return hits_before > 0 ? sum / hits_before : kUndefined;
-}
+double RankedScores::auroc(Counts counts) const { return areas(counts).auroc; }
+double RankedScores::average_precision(Counts counts) const { return areas(counts).average_precision; }
 
 RocCurve RankedScores::roc() const {
   double positives = 0, negatives = 0;

@@ -13,7 +13,7 @@ namespace {
 
 /// Numbers, percentages, intervals and dashes for "none".
 bool is_numeric(const std::string& text) {
-  return text == "nan" || text == "inf" || text.find_first_not_of("0123456789.,+-%()[]/ eE\u2013\u2212\u00b1") == std::string::npos;
+  return text == "nan" || text == "inf" || text.find_first_not_of("0123456789.,+-%()[]/ \neE\u2013\u2212\u00b1") == std::string::npos;
 }
 
 bool is_numeric_column(const std::vector<std::vector<std::string>>& rows, size_t column) {
@@ -103,6 +103,14 @@ void Report::confusion_matrix(const std::vector<std::string>& classes, const std
 void Report::picture(const std::string& caption, const std::string& png_bytes) {
   body_ += fmt::format("<figure class=\"picture\"><figcaption>{0}</figcaption><img alt=\"{0}\" src=\"data:image/png;base64,{1}\"></figure>\n",
                        escape_html(caption), base64(png_bytes));
+}
+
+void Report::gallery(const std::vector<std::pair<std::string, std::string>>& pictures) {
+  body_ += "<div class=\"gallery\">\n";
+  for (const auto& [caption, png_bytes] : pictures)
+    body_ += fmt::format("<figure><img alt=\"{0}\" src=\"data:image/png;base64,{1}\"><figcaption>{0}</figcaption></figure>\n",
+                         escape_html(caption), base64(png_bytes));
+  body_ += "</div>\n";
 }
 
 std::string Report::html() const {

@@ -23,9 +23,10 @@ p { max-width: 46rem; margin: .6rem 0; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; margin: .8rem 0 1.2rem; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .32rem .9rem .32rem 0; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--line); }
+th { white-space: nowrap; }
 thead th { color: var(--faint); font-weight: 600; border-bottom: 1px solid var(--faint); }
 tbody tr:last-child td, tbody tr:last-child th { border-bottom: 0; }
-.n { text-align: right; padding: .32rem 0 .32rem 1.4rem; white-space: nowrap; }
+.n { text-align: right; padding: .32rem 0 .32rem 1.4rem; white-space: pre; }
 figure { display: inline-block; vertical-align: top; margin: .6rem 1.2rem 1.2rem 0; width: 34.5rem; max-width: 100%; }
 figure.picture { width: auto; }
 figcaption { font-size: .95rem; font-weight: 600; margin-bottom: .3rem; overflow-wrap: anywhere; }
@@ -54,6 +55,9 @@ svg .reference path { stroke-width: 1.2; stroke-dasharray: 4 4; }
 .matrix td.full { color: var(--on-shade); } .matrix small { display: block; font-size: .72rem; opacity: .8; }
 .matrix .tall span { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 11rem; }
 img { display: block; max-width: 100%; border-radius: 3px; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: 1rem .9rem; margin: .8rem 0 1.4rem; }
+.gallery figure { width: auto; margin: 0; } .gallery img { width: 100%; }
+.gallery figcaption { font-size: .78rem; font-weight: 400; line-height: 1.35; margin: .35rem 0 0; white-space: pre-line; color: var(--faint); }
 @media print { main { padding: 0; } figure, table { break-inside: avoid; } }
 )";
 

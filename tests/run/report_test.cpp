@@ -34,13 +34,13 @@ TEST(Html, Base64KnownAnswers) {  // RFC 4648, section 10
 TEST(Report, EveryTextIsEscaped) {
   const std::string evil = "<script>alert('x')</script>";
   Report report(evil, evil);
-  report.heading(evil), report.paragraph(evil), report.warning(evil), report.picture(evil, "png");
+  report.heading(evil), report.paragraph(evil), report.warning(evil), report.picture(evil, "png"), report.gallery({{evil, "png"}});
   report.table({evil}, {{evil}});
   report.plot(evil, evil, evil, {{evil, {0, 1}, {0, 1}}, {evil, {0, 1}, {1, 0}}});
   report.bars(evil, {{evil, 1.0}});
   report.confusion_matrix({evil}, {{1}});
   EXPECT_EQ(report.html().find("<script"), std::string::npos);
-  EXPECT_GE(count(report.html(), "&lt;script&gt;"), 16u);
+  EXPECT_GE(count(report.html(), "&lt;script&gt;"), 18u);
 }
 
 TEST(Report, NeedsNoScriptAndNoNetwork) {

@@ -25,6 +25,11 @@ class RankedScores {
   double auroc(Counts counts = {}) const;
   /// Average precision, sum over thresholds of (recall gained) x precision, as scikit-learn defines it: not a trapezoid.
   double average_precision(Counts counts = {}) const;
+  /// Both in one pass.
+  struct Areas {
+    double auroc = 0, average_precision = 0;
+  };
+  Areas areas(Counts counts = {}) const;
   RocCurve roc() const;
   PrecisionRecallCurve precision_recall() const;
 

@@ -26,6 +26,8 @@ class Report {
   /// A table of counts shaded by row share; rows are the truth, columns the prediction.
   void confusion_matrix(const std::vector<std::string>& classes, const std::vector<std::vector<int64_t>>& counts);
   void picture(const std::string& caption, const std::string& png_bytes);
+  /// Small pictures in rows, each with a caption below: (caption, PNG bytes).
+  void gallery(const std::vector<std::pair<std::string, std::string>>& pictures);
   std::string html() const;                                     ///< the whole page
   void write(const fs::path& path) const;
 
