@@ -1,6 +1,6 @@
 #include "defound/run/leakage.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
