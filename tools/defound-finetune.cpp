@@ -1,4 +1,7 @@
+#include <iostream>
+
 #include "cli.h"
+#include "defound/core/stop.h"
 #include "defound/tasks/finetune.h"
 
 using namespace defound;
@@ -11,6 +14,7 @@ int main(int argc, char** argv) {
                   "  defound-finetune --data images --model vit_base_patch16 --epochs 20 --output runs/scratch\n");
     cli.bind(config);
     if (!cli.parse(argc, argv)) return cli.exit_code();
-    return static_cast<int>(finetune(config, cli.command()));
+    const StopSignal stop;  // SIGINT, SIGTERM, SIGUSR1: save, then leave
+    return static_cast<int>(finetune(config, cli.command(), std::cout));
   });
 }

@@ -1,4 +1,7 @@
+#include <iostream>
+
 #include "cli.h"
+#include "defound/core/stop.h"
 #include "defound/tasks/pretrain.h"
 
 using namespace defound;
@@ -12,6 +15,7 @@ int main(int argc, char** argv) {
                   "  defound-pretrain --config configs/retfound-de/pretrain-real.json --data real --dry_run\n");
     cli.bind(config);
     if (!cli.parse(argc, argv)) return cli.exit_code();
-    return static_cast<int>(pretrain(config, cli.command()));
+    const StopSignal stop;  // SIGINT, SIGTERM, SIGUSR1: save, then leave
+    return static_cast<int>(pretrain(config, cli.command(), std::cout));
   });
 }

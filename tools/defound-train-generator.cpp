@@ -1,4 +1,7 @@
+#include <iostream>
+
 #include "cli.h"
+#include "defound/core/stop.h"
 #include "defound/tasks/train_generator.h"
 
 using namespace defound;
@@ -11,6 +14,7 @@ int main(int argc, char** argv) {
                   "  defound-train-generator --data images --init runs/generator/generator --output runs/generator-2\n");
     cli.bind(config);
     if (!cli.parse(argc, argv)) return cli.exit_code();
-    return static_cast<int>(train_generator(config, cli.command()));
+    const StopSignal stop;  // SIGINT, SIGTERM, SIGUSR1: save, then leave
+    return static_cast<int>(train_generator(config, cli.command(), std::cout));
   });
 }

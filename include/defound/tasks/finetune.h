@@ -1,4 +1,6 @@
 #pragma once
+#include <iosfwd>
+
 #include "defound/config/families.h"
 #include "defound/core/error.h"
 
@@ -25,6 +27,6 @@ struct FinetuneConfig : Config {
 
 /// Supervised fine-tuning of a vision transformer on labelled images: rows of split train, best epoch by macro
 /// one-vs-rest AUROC on split val. Writes best.safetensors, last.safetensors, classes.json and report.html.
-ExitCode finetune(FinetuneConfig& config, const std::string& command);
+ExitCode finetune(FinetuneConfig& config, const std::string& command, std::ostream& out);
 
 }  // namespace defound

@@ -1,4 +1,6 @@
 #pragma once
+#include <iosfwd>
+
 #include "defound/config/families.h"
 #include "defound/core/error.h"
 
@@ -22,6 +24,6 @@ struct PretrainConfig : Config {
 
 /// Masked-autoencoder pretraining (He et al., CVPR 2022). Writes mae.safetensors (with decoder), encoder.safetensors
 /// and report.html into the run folder.
-ExitCode pretrain(PretrainConfig& config, const std::string& command);
+ExitCode pretrain(PretrainConfig& config, const std::string& command, std::ostream& out);
 
 }  // namespace defound

@@ -1,4 +1,6 @@
 #pragma once
+#include <iosfwd>
+
 #include "defound/config/families.h"
 #include "defound/core/error.h"
 
@@ -21,6 +23,6 @@ struct SynthesizeConfig : Config {
 
 /// Makes a labelled synthetic image set with a generator folder: plans every row first, then makes what is missing.
 /// Writes class folders of images, manifest.csv (prompt, label, seed, generator hash), report.html and DONE.
-ExitCode synthesize(SynthesizeConfig& config, const std::string& command);
+ExitCode synthesize(SynthesizeConfig& config, const std::string& command, std::ostream& out);
 
 }  // namespace defound

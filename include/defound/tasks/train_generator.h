@@ -1,4 +1,6 @@
 #pragma once
+#include <iosfwd>
+
 #include "defound/config/families.h"
 #include "defound/core/error.h"
 
@@ -26,6 +28,6 @@ struct TrainGeneratorConfig : Config {
 
 /// Trains a conditional diffusion model on labelled images (Ho et al. 2020; Rombach et al. 2022). Writes generator/,
 /// a diffusers folder, and report.html with samples.
-ExitCode train_generator(TrainGeneratorConfig& config, const std::string& command);
+ExitCode train_generator(TrainGeneratorConfig& config, const std::string& command, std::ostream& out);
 
 }  // namespace defound

@@ -1,0 +1,135 @@
+#include "defound/tasks/finetune.h"
+
+#include <ostream>
+
+#include "defound/data/image_dataset.h"
+#include "defound/eval/metrics.h"
+#include "defound/models/flops.h"
+#include "defound/models/key_maps.h"
+#include "defound/models/vit.h"
+#include "defound/tasks/loop_setup.h"
+#include "defound/tasks/plan.h"
+#include "defound/tasks/predict.h"
+#include "defound/tasks/training_data.h"
+#include "defound/tasks/weights_file.h"
+#include "defound/tensor/device.h"
+#include "defound/train/training_report.h"
+
+namespace defound {
+namespace {
+
+VitConfig model_config(const FinetuneConfig& config, int64_t num_classes) {
+  VitConfig vit = vit_config(config.model);
+  vit.img_size = config.input_size;
+  if (config.patch_size > 0) vit.patch_size = config.patch_size;
+  vit.global_pool = config.global_pool;
+  vit.drop_path_rate = config.drop_path;
+  vit.num_classes = num_classes;
+  vit.check();
+  return vit;
+}
+
+TrainingPlan plan_of(const FinetuneConfig& config, const VitConfig& vit, int64_t images) {
+  const VisionTransformer model(vit, torch::kMeta);
+  const TransformerSize size{vit.embed_dim, vit.depth, vit.num_heads, vit.grid_size() * vit.grid_size() + 1, vit.mlp_ratio};
+  TrainingPlan plan;
+  plan.model = fmt::format("{}, {} px, patch {}, {} classes", config.model, vit.img_size, vit.patch_size, vit.num_classes);
+  for (const auto& parameter : model.parameters()) plan.parameters += parameter.numel();
+  plan.trained = plan.parameters;
+  plan.flops_per_image = 3 * vit_flops(size, vit.patch_size, vit.in_chans);
+  plan.activation_bytes_per_image = transformer_activation_bytes(size, 4);
+  plan.images = images;
+  plan.steps = total_steps(config.train, images);
+  return plan;
+}
+
+/// Labels in a random order: what is left to learn then is nothing.
+void shuffle_labels(ImageTable& table, uint64_t seed) {
+  const auto order = permutation(table.size(), Draws(seed, "shuffled_labels"), 0);
+  const ImageTable before = table;
+  for (int64_t i = 0; i < table.size(); ++i) table.rows[i].label = before.rows[order[i]].label;
+}
+
+/// One fine-tuning: the model and what the loop asks of it.
+class Finetuning {
+ public:
+  Finetuning(const FinetuneConfig& config, const VitConfig& vit, const ImageDataset& held_out, std::vector<std::string> classes, torch::Device device,
+             const RunDir& run)
+      : config_(config), model_(vit), held_out_(held_out), classes_(std::move(classes)), device_(device), run_(run) {
+    model_.init_weights(Draws(static_cast<uint64_t>(config.run.seed), "init"));
+    if (config.init.empty()) return;
+    const fs::path file = weights_file(config.init, "encoder.safetensors");
+    load_encoder(model_, load_safetensors(file).tensors, file.string());
+  }
+
+  Objective objective() {
+    return {.model = model_,
+            .groups = layer_decay_groups(model_, model_.config.depth, config_.train.weight_decay, config_.layer_decay),
+            .loss = [this](const Batch& batch, const Draws& draws) { return loss(batch, draws); },
+            .validate = [this] { return validate(); },
+            .best_metric = "val_auroc",
+            .higher_is_better = true,
+            .save_product = [this](const TensorMap& weights, bool best) { save(weights, best); }};
+  }
+
+ private:
+  Losses loss(const Batch& batch, const Draws& draws) {
+    const RowDraws rows{draws.purpose("drop_path"), batch.ids};
+    const torch::Tensor logits = model_.forward(batch.images, &rows).to(torch::kFloat);  // [N, classes]
+    const auto options = torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(config_.label_smoothing);
+    return {{"loss", torch::nn::functional::cross_entropy(logits, batch.labels, options)}};
+  }
+
+  Metrics validate() {
+    const ClassificationMetrics metrics(predict(model_, held_out_, 64, device_));
+    return {{"val_auroc", metrics.value("macro_auroc")}, {"val_aupr", metrics.value("macro_aupr")}, {"val_accuracy", metrics.value("accuracy")}};
+  }
+
+  void save(const TensorMap& weights, bool best) {
+    VitConfig vit = model_.config;
+    const std::map<std::string, std::string> metadata = {{"format", "pt"},
+                                                         {"defound.model", "vit"},
+                                                         {"defound.config", to_json(vit).dump()},
+                                                         {"defound.classes", Json(classes_).dump()},
+                                                         {"defound.input", model_input(config_.input_size).dump()}};
+    save_safetensors(run_ / "last.safetensors", weights, metadata);
+    if (best) save_safetensors(run_ / "best.safetensors", weights, metadata);
+  }
+
+  const FinetuneConfig& config_;
+  VisionTransformer model_;
+  const ImageDataset& held_out_;
+  std::vector<std::string> classes_;
+  torch::Device device_;
+  const RunDir& run_;
+};
+
+}  // namespace
+
+ExitCode finetune(FinetuneConfig& config, const std::string& command, std::ostream& out) {
+  const torch::Device device = apply_execution(config.execution);
+  TrainingData data = load_training_data(config.data, LabelUse::kRequired);
+  if (data.val.rows.empty())
+    reject("{} has no rows of split val to choose the best epoch by; make them with defound-data split", config.data.data.front());
+  const VitConfig vit = model_config(config, static_cast<int64_t>(data.train.classes.size()));
+  if (config.execution.dry_run) return out << describe_plan(plan_of(config, vit, data.train.size()), config.train, config.execution.precision), ExitCode::kDone;
+  if (!config.init.empty()) weights_file(config.init, "encoder.safetensors");
+  const RunDir run = RunDir::open(config.run.output, parse_resume(config.run.resume), config, command);
+  if (run.is_done()) return ExitCode::kDone;
+  prepare_run(data, run, config.data, config.execution, {config.init});
+  write_atomic(run / "classes.json", Json(data.train.classes).dump(2) + "\n");
+  if (config.shuffle_labels) shuffle_labels(data.train, static_cast<uint64_t>(config.run.seed));
+
+  const std::string preset = config.augmentation == "none" ? "evaluate" : config.augmentation;
+  const ImageDataset dataset(data.train, transform_preset(preset, config.input_size));
+  const ImageDataset held_out(data.val, transform_preset("evaluate", config.input_size));
+  Finetuning finetuning(config, vit, held_out, data.train.classes, device, run);
+  Objective objective = finetuning.objective();
+  const ExitCode code = train(objective, dataset, loop_options(config.train, config.run, config.execution, device), run);
+  if (code != ExitCode::kDone) return code;
+  write_training_report(run, "Fine-tuning", {});
+  run.finish();
+  return code;
+}
+
+}  // namespace defound

@@ -1,0 +1,20 @@
+#include "defound/tasks/weights_file.h"
+
+#include "defound/core/error.h"
+#include "defound/image/normalize.h"
+
+namespace defound {
+
+fs::path weights_file(const std::string& file_or_folder, const std::string& name) {
+  const fs::path path(file_or_folder);
+  if (!fs::exists(path)) reject("{} does not exist; expected a weights file, or a run folder with {}", path.string(), name);
+  if (!fs::is_directory(path)) return path;
+  if (!fs::exists(path / name)) reject("{} holds no {}; is this run finished, and of the right kind?", path.string(), name);
+  return path / name;
+}
+
+Json model_input(int64_t input_size) {
+  return {{"input_size", input_size}, {"mean", kImageNetMean}, {"std", kImageNetStd}, {"transform", "evaluate"}};
+}
+
+}  // namespace defound
