@@ -1,0 +1,29 @@
+#include "defound/nn/attend.h"
+
+#include <cmath>
+
+namespace defound {
+namespace {
+
+/// The fused kernel of a CPU does not pay in bf16 while the scores of a head stay in the cache; on the meta device the
+/// products are written out so that they can be counted.
+bool composed_is_faster(const torch::Tensor& q, const torch::Tensor& k) {
+  if (q.is_meta()) return true;
+  return q.is_cpu() && q.scalar_type() == torch::kBFloat16 && q.size(-2) * k.size(-2) <= 512 * 512;
+}
+
+}  // namespace
+
+torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v) {
+  if (!composed_is_faster(q, k)) return at::scaled_dot_product_attention(q, k, v);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(q.size(-1)));
+  return torch::matmul(torch::softmax(torch::matmul(q * scale, k.transpose(-2, -1)), -1), v);
+}
+
+torch::Tensor attend_packed(const torch::Tensor& qkv, int64_t num_heads) {
+  const int64_t n = qkv.size(0), length = qkv.size(1), width = qkv.size(2) / 3;
+  const auto parts = qkv.view({n, length, 3, num_heads, width / num_heads}).permute({2, 0, 3, 1, 4}).unbind(0);   // 3 x [N, heads, L, d]
+  return attend(parts[0], parts[1], parts[2]).transpose(1, 2).reshape({n, length, width});                        // [N, L, D]
+}
+
+}  // namespace defound
