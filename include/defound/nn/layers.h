@@ -1,0 +1,45 @@
+#pragma once
+#include <torch/torch.h>
+
+namespace defound {
+
+// The layers of torch.nn with the same parameter names, but with memory that is not filled when they are made:
+// weights are loaded, or drawn by initialize() from counter-based randomness, and never from a global generator.
+// Being untouched, the memory of a large model costs nothing until then.
+
+struct Linear : torch::nn::Module {
+  Linear(int64_t in_features, int64_t out_features, bool with_bias = true);
+  torch::Tensor forward(const torch::Tensor& x) { return torch::linear(x, weight, bias); }  ///< [..., in] -> [..., out]
+  torch::Tensor weight, bias;
+};
+
+struct Conv2d : torch::nn::Module {
+  Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride = 1, int64_t padding = 0);
+  torch::Tensor forward(const torch::Tensor& x) { return torch::conv2d(x, weight, bias, stride_, padding_); }  ///< [N, C, H, W]
+  torch::Tensor weight, bias;
+
+ private:
+  int64_t stride_, padding_;
+};
+
+struct GroupNorm : torch::nn::Module {
+  /// Rejects (exit 2) channels that `groups` does not divide.
+  GroupNorm(int64_t groups, int64_t channels, double eps);
+  torch::Tensor forward(const torch::Tensor& x) { return torch::group_norm(x, groups_, weight, bias, eps_); }
+  torch::Tensor weight, bias;
+
+ private:
+  int64_t groups_;
+  double eps_;
+};
+
+struct LayerNorm : torch::nn::Module {
+  explicit LayerNorm(int64_t width, double eps = 1e-5);
+  torch::Tensor forward(const torch::Tensor& x) { return torch::layer_norm(x, weight.sizes(), weight, bias, eps_); }
+  torch::Tensor weight, bias;
+
+ private:
+  double eps_;
+};
+
+}  // namespace defound
