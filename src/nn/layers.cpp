@@ -4,9 +4,9 @@
 
 namespace defound {
 
-Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias)
-    : weight(register_parameter("weight", torch::empty({out_features, in_features}))),
-      bias(with_bias ? register_parameter("bias", torch::empty(out_features)) : torch::Tensor()) {}
+Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias, torch::Device device)
+    : weight(register_parameter("weight", torch::empty({out_features, in_features}, device))),
+      bias(with_bias ? register_parameter("bias", torch::empty(out_features, device)) : torch::Tensor()) {}
 
 Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride, int64_t padding)
     : weight(register_parameter("weight", torch::empty({out_channels, in_channels, kernel, kernel}))),
@@ -19,7 +19,7 @@ GroupNorm::GroupNorm(int64_t groups, int64_t channels, double eps)
   if (groups < 1 || channels % groups != 0) reject("norm_num_groups is {} but must divide the {} channels of every block", groups, channels);
 }
 
-LayerNorm::LayerNorm(int64_t width, double eps)
-    : weight(register_parameter("weight", torch::ones(width))), bias(register_parameter("bias", torch::zeros(width))), eps_(eps) {}
+LayerNorm::LayerNorm(int64_t width, double eps, torch::Device device)
+    : weight(register_parameter("weight", torch::ones(width, device))), bias(register_parameter("bias", torch::zeros(width, device))), eps_(eps) {}
 
 }  // namespace defound

@@ -5,10 +5,10 @@ namespace defound {
 
 // The layers of torch.nn with the same parameter names, but with memory that is not filled when they are made:
 // weights are loaded, or drawn by initialize() from counter-based randomness, and never from a global generator.
-// Being untouched, the memory of a large model costs nothing until then.
+// Being untouched, the memory of a large model costs nothing until then; on torch::kMeta there is none.
 
 struct Linear : torch::nn::Module {
-  Linear(int64_t in_features, int64_t out_features, bool with_bias = true);
+  Linear(int64_t in_features, int64_t out_features, bool with_bias = true, torch::Device device = torch::kCPU);
   torch::Tensor forward(const torch::Tensor& x) { return torch::linear(x, weight, bias); }  ///< [..., in] -> [..., out]
   torch::Tensor weight, bias;
 };
@@ -34,7 +34,7 @@ struct GroupNorm : torch::nn::Module {
 };
 
 struct LayerNorm : torch::nn::Module {
-  explicit LayerNorm(int64_t width, double eps = 1e-5);
+  explicit LayerNorm(int64_t width, double eps = 1e-5, torch::Device device = torch::kCPU);
   torch::Tensor forward(const torch::Tensor& x) { return torch::layer_norm(x, weight.sizes(), weight, bias, eps_); }
   torch::Tensor weight, bias;
 
