@@ -1,6 +1,7 @@
 #include "defound/train/checkpoint.h"
 
 #include <ATen/Parallel.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 

@@ -1,5 +1,7 @@
 #include "defound/train/losses.h"
 
+#include <fmt/ranges.h>
+
 #include "defound/core/error.h"
 
 namespace defound {

@@ -1,5 +1,7 @@
 #include "defound/train/master_weights.h"
 
+#include <fmt/ranges.h>
+
 #include <set>
 
 #include "defound/core/error.h"
