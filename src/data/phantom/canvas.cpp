@@ -72,7 +72,7 @@ void draw_blob(Plane& plane, const View& view, const Blob& blob, double value) {
   const double along = blob.radius * blob.stretch, across = blob.radius / blob.stretch;
   const double pixel_share = 1 / std::max(1e-9, std::min(along, across) * view.scale());
   const double soft = std::max(blob.softness, pixel_share);
-  const double faint = std::min(1.0, 2 / pixel_share);  // thinner than a pixel: fade
+  const double faint = blob.strength * std::min(1.0, 2 / pixel_share);  // thinner than a pixel: fade
   const double reach = std::max(along, across) * (1 + soft + blob.roughness) * view.scale() + 1;
   const Point middle = view.to_pixel(blob.center);
   const Box box = clip(plane, middle.x - reach, middle.y - reach, middle.x + reach, middle.y + reach);

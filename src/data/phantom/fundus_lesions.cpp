@@ -17,10 +17,10 @@ struct Severity {
 
 constexpr Severity kSeverities[] = {
     {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-    {7, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-    {10, 20, 6, 12, 1, 3, 0, 1, 0, 0, 0.026},
-    {16, 30, 18, 32, 1, 4, 2, 4, 0, 0, 0.034},
-    {14, 28, 10, 22, 0, 3, 1, 3, 2, 4, 0.034},
+    {8, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+    {12, 22, 8, 14, 1, 3, 0, 1, 0, 0, 0.032},
+    {18, 32, 22, 36, 2, 5, 2, 5, 0, 0, 0.044},
+    {16, 30, 14, 26, 1, 3, 1, 3, 2, 4, 0.042},
 };
 
 int between(RandomStream& stream, int low, int high) { return low + static_cast<int>(stream.below(static_cast<uint64_t>(high - low + 1))); }
@@ -54,17 +54,18 @@ Blob hemorrhage(const FundusAnatomy& eye, double radius, RandomStream& stream) {
     blob.angle = std::atan2(eye.disc.y - blob.center.y, eye.disc.x - blob.center.x) + 0.25 * stream.normal();
   }
   blob.softness = stream.uniform(0.5, 0.8);
+  blob.strength = stream.uniform(0.5, 1.1);  // fresh or fading
   return blob;
 }
 
 /// Hard exudates lie together, often as an arc round a leaking spot.
 void add_exudates(const FundusAnatomy& eye, RandomStream& stream, std::vector<Blob>& exudates) {
   const Point middle = place(eye, stream, 0.65);
-  const double spread = stream.uniform(0.06, 0.13), start = stream.uniform(0, 2 * M_PI), sweep = stream.uniform(2, 6);
-  const int count = between(stream, 7, 16);
+  const double spread = stream.uniform(0.08, 0.15), start = stream.uniform(0, 2 * M_PI), sweep = stream.uniform(2, 6);
+  const int count = between(stream, 8, 18);
   for (int i = 0; i < count; ++i) {
     const double angle = start + sweep * stream.uniform(), away = spread * (1 + 0.35 * stream.normal());
-    exudates.push_back(spot({middle.x + away * std::cos(angle), middle.y + away * std::sin(angle)}, stream.uniform(0.010, 0.024), 0.3, stream));
+    exudates.push_back(spot({middle.x + away * std::cos(angle), middle.y + away * std::sin(angle)}, stream.uniform(0.014, 0.032), 0.3, stream));
   }
 }
 
@@ -105,7 +106,7 @@ FundusLesions draw_fundus_lesions(int grade, const FundusAnatomy& eye, RandomStr
   FundusLesions lesions;
   const int microaneurysms = between(stream, severity.microaneurysms_low, severity.microaneurysms_high);
   for (int i = 0; i < microaneurysms; ++i) {
-    lesions.microaneurysms.push_back(spot(place(eye, stream, 0.7), stream.uniform(0.012, 0.019), 0, stream));
+    lesions.microaneurysms.push_back(spot(place(eye, stream, 0.7), stream.uniform(0.014, 0.021), 0, stream));
   }
   const int hemorrhages = between(stream, severity.hemorrhages_low, severity.hemorrhages_high);
   for (int i = 0; i < hemorrhages; ++i) lesions.hemorrhages.push_back(hemorrhage(eye, severity.hemorrhage_radius, stream));
@@ -113,7 +114,7 @@ FundusLesions draw_fundus_lesions(int grade, const FundusAnatomy& eye, RandomStr
   for (int i = 0; i < clusters; ++i) add_exudates(eye, stream, lesions.exudates);
   const int cotton_wool = between(stream, severity.cotton_wool_low, severity.cotton_wool_high);
   for (int i = 0; i < cotton_wool; ++i) {
-    Blob blob = spot(place(eye, stream, 0.75), stream.uniform(0.045, 0.075), 0.5, stream);
+    Blob blob = spot(place(eye, stream, 0.75), stream.uniform(0.055, 0.09), 0.5, stream);
     blob.softness = 0.9;
     lesions.cotton_wool.push_back(blob);
   }

@@ -97,8 +97,8 @@ class FundusShading {
     const double artery = layers_.artery.values[pixel], vein = layers_.vein.values[pixel];
     const double blood = std::max(layers_.blood.values[pixel], 0.9f * layers_.dots.values[pixel]);
     // Blood lets red pass; veins, poor in oxygen, let less pass than arteries.
-    const double arterial = 0.62 * artery, venous = std::max(0.9 * vein, 1.15 * blood), depth = std::max(arterial, venous);
-    const double red = venous > arterial ? 0.5 : 0.3;
+    const double arterial = 0.62 * artery, venous = 0.9 * vein, spilled = 1.15 * blood, depth = std::max({arterial, venous, spilled});
+    const double red = depth == spilled ? 0.4 : depth == venous ? 0.5 : 0.3;
     color[0] *= std::exp(-red * depth), color[1] *= std::exp(-1.05 * depth), color[2] *= std::exp(-0.85 * depth);
     return color;
   }

@@ -64,6 +64,7 @@ struct Blob {
   double softness = 0.3;                      ///< width of the border as a share of the radius
   double roughness = 0;                       ///< depth of the border's waves as a share of the radius
   uint64_t key = 0;                           ///< of the waves
+  double strength = 1;                        ///< factor on the value drawn
 };
 
 /// Raises pixels to `value` inside the blob (the larger stays).
