@@ -50,8 +50,8 @@ void draw_leads(ChestCamera& camera, RandomStream& stream) {
 
 ChestCamera draw_camera(RandomStream& stream, int64_t size) {
   const double half = static_cast<double>(size) / 2;
-  const Point center{0.05 * stream.normal(), 0.06 * stream.normal()};
-  ChestCamera camera{View(center, half * stream.uniform(0.9, 1.16), 0.035 * stream.normal(), false, half - 0.5, half - 0.5), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+  const Point center{0.07 * stream.normal(), 0.07 * stream.normal()};
+  ChestCamera camera{View(center, half * stream.uniform(0.88, 1.2), 0.045 * stream.normal(), false, half - 0.5, half - 0.5), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
   camera.window_low = stream.uniform(0.0, 0.16);
   camera.window_high = stream.uniform(1.3, 1.8);
   camera.gamma = stream.uniform(0.7, 1.2);
@@ -62,7 +62,7 @@ ChestCamera draw_camera(RandomStream& stream, int64_t size) {
   for (double* side : {&camera.left, &camera.top, &camera.right, &camera.bottom}) *side = collimated ? stream.uniform(-0.03, 0.07) : -1;
   camera.collimator_angle = 0.012 * stream.normal();
   if (stream.chance(0.75)) camera.marker = draw_marker(stream);
-  if (stream.chance(0.2)) draw_leads(camera, stream);
+  if (stream.chance(0.12)) draw_leads(camera, stream);
   camera.sharpness = stream.uniform(0.002, 0.009);
   camera.noise = stream.uniform(0.004, 0.02);
   return camera;
@@ -136,7 +136,7 @@ class Attenuation {
   double opacity(Point p, size_t pixel) const {
     const double filled = layers_.opacity.values[pixel];
     if (filled <= 0) return 0;
-    return filled * chest_.aeration * (0.6 + 0.3 * texture_.layered(6 * p.x + 31, 6 * p.y, 3));
+    return filled * chest_.aeration * (0.66 + 0.3 * texture_.layered(6 * p.x + 31, 6 * p.y, 3));
   }
   double bones(Point p, size_t pixel) const {
     const double beside = (p.x - chest_.spine(p.y)) / chest_.spine_width, phase = 2 * M_PI * p.y / chest_.vertebra;
