@@ -1,5 +1,7 @@
 #include "defound/config/json.h"
 
+#include <fmt/ranges.h>
+
 #include <set>
 
 #include "defound/core/error.h"

@@ -5,6 +5,8 @@
 #include <unordered_map>
 
 #include "defound/config/json.h"
+
+#include <fmt/ranges.h>
 #include "defound/core/error.h"
 
 namespace defound {

@@ -1,5 +1,7 @@
 #include "defound/data/load_table.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <set>
 #include <unordered_map>

@@ -1,5 +1,7 @@
 #include "defound/data/manifest.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "defound/core/error.h"

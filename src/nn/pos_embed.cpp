@@ -30,9 +30,8 @@ torch::Tensor interpolate_pos_embed(const torch::Tensor& table, int64_t grid_siz
   if (old_size * old_size != patches) reject("a position table of {} patches is not of a square image", patches);
   if (old_size == grid_size) return table;
   const torch::Tensor grid = table.slice(1, 1).reshape({1, old_size, old_size, width}).permute({0, 3, 1, 2});           // [1, D, g, g]
-  namespace F = torch::nn::functional;
-  const auto options = F::InterpolateFuncOptions().size(std::vector<int64_t>{grid_size, grid_size}).mode(torch::kBicubic).align_corners(false);
-  const torch::Tensor resized = F::interpolate(grid.to(table.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32), options);
+  const torch::Tensor wide = grid.to(table.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32);
+  const torch::Tensor resized = torch::upsample_bicubic2d(wide, {grid_size, grid_size}, /*align_corners=*/false);
   return torch::cat({table.slice(1, 0, 1), resized.to(table.scalar_type()).permute({0, 2, 3, 1}).flatten(1, 2)}, 1);    // [1, 1+L, D]
 }
 

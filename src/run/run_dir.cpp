@@ -1,5 +1,7 @@
 #include "defound/run/run_dir.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "defound/core/error.h"

@@ -1,5 +1,7 @@
 #include "defound/tasks/data_scan.h"
 
+#include <fmt/ranges.h>
+
 #include <map>
 #include <set>
 #include <unordered_set>

@@ -1,5 +1,7 @@
 #include "defound/data/phantom/phantom_set.h"
 
+#include <fmt/ranges.h>
+
 #include <cmath>
 #include <numeric>
 
