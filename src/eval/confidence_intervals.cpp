@@ -6,6 +6,7 @@
 #include <map>
 
 #include "defound/core/error.h"
+#include "defound/data/parallel_for.h"
 #include "defound/eval/student_t.h"
 
 namespace defound {
@@ -22,12 +23,15 @@ std::vector<std::vector<size_t>> pools(const Patients& patients, bool stratified
   return out;
 }
 
-Interval percentile_interval(std::vector<double> values, double level) {
-  std::erase_if(values, [](double value) { return std::isnan(value); });
-  const auto count = static_cast<int64_t>(values.size());
-  if (values.empty()) return {kUndefined, kUndefined, 0};
-  std::sort(values.begin(), values.end());
-  return {quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2), count};
+/// Statistic k on the resamples where it is defined.
+std::vector<double> defined_values(const std::vector<std::vector<double>>& replicates, size_t k) {
+  std::vector<double> values;
+  for (const auto& replicate : replicates) if (!std::isnan(replicate[k])) values.push_back(replicate[k]);
+  return values;
+}
+
+Interval percentile_interval(const std::vector<double>& values, double level) {
+  return {quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2), static_cast<int64_t>(values.size())};
 }
 
 }  // namespace
@@ -50,15 +54,15 @@ std::vector<std::vector<double>> bootstrap(const Patients& patients, const Boots
   size_t size = 0;
   for (const auto& samples : patients.samples) size += samples.size();
   const auto groups = pools(patients, options.stratified);
-  std::vector<std::vector<double>> replicates;
-  for (int64_t r = 0; r < options.resamples; ++r) {
+  std::vector<std::vector<double>> replicates(static_cast<size_t>(options.resamples));
+  parallel_for(options.resamples, options.threads, [&](int64_t r) {
     RandomStream stream = draws.stream(static_cast<uint64_t>(r));
     std::vector<int64_t> counts(size, 0);
     for (const auto& members : groups)
       for (size_t i = 0; i < members.size(); ++i)
         for (const int64_t sample : patients.samples[members[stream.below(members.size())]]) ++counts[static_cast<size_t>(sample)];
-    replicates.push_back(statistic(counts));
-  }
+    replicates[static_cast<size_t>(r)] = statistic(counts);
+  });
   return replicates;
 }
 
@@ -66,26 +70,31 @@ std::vector<Interval> bootstrap_intervals(const Patients& patients, const Bootst
   if (patients.samples.size() < 2) return std::vector<Interval>(statistic({}).size(), Interval{kUndefined, kUndefined, 0});
   const auto replicates = bootstrap(patients, options, draws, statistic);
   std::vector<Interval> intervals;
-  for (size_t k = 0; !replicates.empty() && k < replicates.front().size(); ++k) {
-    std::vector<double> values;
-    for (const auto& replicate : replicates) values.push_back(replicate[k]);
-    intervals.push_back(percentile_interval(std::move(values), options.level));
-  }
+  for (size_t k = 0; !replicates.empty() && k < replicates.front().size(); ++k)
+    intervals.push_back(percentile_interval(defined_values(replicates, k), options.level));
   return intervals;
 }
 
-Difference bootstrap_difference(const Patients& patients, const BootstrapOptions& options, const Draws& draws,
-                                const std::function<double(Counts)>& first, const std::function<double(Counts)>& second) {
-  Difference out{first({}) - second({}), {kUndefined, kUndefined, 0}, kUndefined};
+std::vector<Difference> bootstrap_differences(const Patients& patients, const BootstrapOptions& options, const Draws& draws,
+                                              const Statistic& first, const Statistic& second) {
+  const Statistic difference = [&](Counts counts) {
+    std::vector<double> values = first(counts);
+    const std::vector<double> others = second(counts);
+    for (size_t k = 0; k < values.size(); ++k) values[k] -= others[k];
+    return values;
+  };
+  std::vector<Difference> out;
+  for (const double value : difference({})) out.push_back({value, {kUndefined, kUndefined, 0}, kUndefined});
   if (patients.samples.size() < 2) return out;
-  std::vector<double> values;
-  for (const auto& replicate : bootstrap(patients, options, draws, [&](Counts counts) { return std::vector<double>{first(counts) - second(counts)}; }))
-    if (!std::isnan(replicate[0])) values.push_back(replicate[0]);
-  out.interval = percentile_interval(values, options.level);
-  const auto below = static_cast<double>(std::count_if(values.begin(), values.end(), [](double value) { return value <= 0; }));
-  const auto above = static_cast<double>(std::count_if(values.begin(), values.end(), [](double value) { return value >= 0; }));
-  const auto all = static_cast<double>(values.size());
-  if (all > 0) out.p_value = std::min(1.0, 2 * std::max(1.0, std::min(below, above)) / all);
+  const auto replicates = bootstrap(patients, options, draws, difference);
+  for (size_t k = 0; k < out.size(); ++k) {
+    const std::vector<double> values = defined_values(replicates, k);
+    if (values.empty()) continue;
+    const auto below = static_cast<double>(std::count_if(values.begin(), values.end(), [](double value) { return value <= 0; }));
+    const auto above = static_cast<double>(std::count_if(values.begin(), values.end(), [](double value) { return value >= 0; }));
+    out[k].interval = percentile_interval(values, options.level);
+    out[k].p_value = std::min(1.0, 2 * std::max(1.0, std::min(below, above)) / static_cast<double>(values.size()));
+  }
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "defound/data/csv.h"
 #include "defound/tasks/evaluation.h"
 
 namespace defound {
@@ -7,13 +8,6 @@ namespace {
 
 Json metric_json(const ScoredMetric& metric) {
   return {{"value", metric.value}, {"low", metric.interval.low}, {"high", metric.interval.high}, {"n", metric.n}, {"resamples", metric.interval.resamples}};
-}
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
 }
 
 }  // namespace
@@ -42,15 +36,15 @@ Json scores_json(const EvaluatedImages& images, const Scores& scores) {
 }
 
 std::string predictions_csv(const EvaluatedImages& images) {
-  std::string text = "path,label,patient,prediction";
-  for (const auto& name : images.classes) text += "," + csv_field("prob." + name);
-  text += "\n";
+  std::vector<std::string> header{"path", "label", "patient", "prediction"};
+  for (const auto& name : images.classes) header.push_back("prob." + name);
+  std::string text = csv_line(header);
   for (int64_t n = 0; n < images.predictions.size(); ++n) {
     const auto row = static_cast<size_t>(n);
-    text += fmt::format("{},{},{},{}", csv_field(images.paths[row]), csv_field(images.classes[static_cast<size_t>(images.predictions.labels[row])]),
-                        csv_field(images.patients[row]), csv_field(images.classes[static_cast<size_t>(images.predictions.predicted(n))]));
-    for (const double probability : images.predictions.row(n)) text += fmt::format(",{:.9g}", probability);
-    text += "\n";
+    std::vector<std::string> fields{images.paths[row], images.classes[static_cast<size_t>(images.predictions.labels[row])], images.patients[row],
+                                    images.classes[static_cast<size_t>(images.predictions.predicted(n))]};
+    for (const double probability : images.predictions.row(n)) fields.push_back(fmt::format("{:.9g}", probability));
+    text += csv_line(fields);
   }
   return text;
 }

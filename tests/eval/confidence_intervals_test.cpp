@@ -53,6 +53,13 @@ TEST(Bootstrap, DependsOnTheSeedOnly) {
   EXPECT_NE(run(1), run(2));
 }
 
+TEST(Bootstrap, IsTheSameForAnyNumberOfThreads) {
+  const MadeUp data(20, 2, 0);
+  const Patients patients = group_by_patient(data.names, data.labels);
+  const auto run = [&](int64_t threads) { return bootstrap(patients, {50, 0.95, true, threads}, Draws(1, "bootstrap"), mean_of(data.values)); };
+  EXPECT_EQ(run(1), run(3));
+}
+
 TEST(Bootstrap, IntervalsOfTheMeanCoverItAsOftenAsTheySay) {
   int64_t covered = 0;
   const int64_t trials = 300;
@@ -127,12 +134,11 @@ TEST(Bootstrap, PairedDifferenceSeesWhatSeparateIntervalsHide) {
   RandomStream stream = Draws(4, "noise").stream(0);
   for (double& value : better) value += 0.05 + 0.05 * stream.normal();
   const Patients patients = group_by_patient(data.names, data.labels);
-  const auto first = [&](Counts counts) { return mean_of(better)(counts)[0]; };
-  const auto second = [&](Counts counts) { return mean_of(data.values)(counts)[0]; };
-  const Difference difference = bootstrap_difference(patients, {500}, Draws(1, "b"), first, second);
+  const Difference difference = bootstrap_differences(patients, {500}, Draws(1, "b"), mean_of(better), mean_of(data.values))[0];
+  EXPECT_NEAR(difference.value, 0.05, 0.03);
   EXPECT_GT(difference.interval.low, 0.0);
   EXPECT_LE(difference.p_value, 0.01);
-  EXPECT_EQ(bootstrap_difference(patients, {500}, Draws(1, "b"), first, first).p_value, 1.0);
+  EXPECT_EQ(bootstrap_differences(patients, {500}, Draws(1, "b"), mean_of(better), mean_of(better))[0].p_value, 1.0);
 }
 
 TEST(Quantile, AgreesWithNumpy) {

@@ -28,6 +28,7 @@ struct BootstrapOptions {
   /// Draw patients within strata, so that each resample has as many patients of each class as the data (intervals
   /// are then conditional on the class counts, as DeLong's are, and no class is ever missing). Off: from all patients.
   bool stratified = true;
+  int64_t threads = 1;           ///< compute resamples on so many (0: one a core); the statistic must be thread-safe
 };
 
 /// A statistic, or several, of the samples counted so often.
@@ -44,8 +45,9 @@ struct Difference {
   Interval interval;
   double p_value = 1;            ///< two-sided: twice the smaller share of replicates on one side of 0, at least 2 / resamples
 };
-Difference bootstrap_difference(const Patients& patients, const BootstrapOptions& options, const Draws& draws,
-                                const std::function<double(Counts)>& first, const std::function<double(Counts)>& second);
+/// first - second for each statistic, both on the same resamples: what they share cancels out.
+std::vector<Difference> bootstrap_differences(const Patients& patients, const BootstrapOptions& options, const Draws& draws,
+                                              const Statistic& first, const Statistic& second);
 
 /// The quantile with linear interpolation between order statistics (numpy's default) of values in any order.
 double quantile(std::vector<double> values, double share);

@@ -51,6 +51,18 @@ std::string scores_text(const Scores& scores);
 /// Tables, ROC, precision-recall and calibration curves, confusion matrix.
 void add_scores(Report& report, const EvaluatedImages& images, const Scores& scores);
 
+/// One metric of this model less the same of another, on the same images.
+struct ComparedMetric {
+  std::string name;
+  double value = 0, other = 0;
+  Difference difference;
+};
+/// Compares with the predictions.csv of another evaluation by a paired bootstrap over patients. Rejects (exit 2) other
+/// images, labels or classes.
+std::vector<ComparedMetric> compare_predictions(const EvaluatedImages& images, const std::string& other_csv, const BootstrapOptions& options, uint64_t seed);
+Json comparison_json(const std::vector<ComparedMetric>& compared);
+void add_comparison(Report& report, const std::string& other, const std::vector<ComparedMetric>& compared);
+
 /// path,label,patient,prediction,prob.CLASS,...: RFC 4180.
 std::string predictions_csv(const EvaluatedImages& images);
 
