@@ -1,5 +1,7 @@
 #include "data_summary.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
