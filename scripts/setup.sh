@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 started=$SECONDS
 say() { printf '[setup %3d s] %s\n' $((SECONDS - started)) "$*" >&2; }
 
-packages=(g++ cmake ninja-build ccache git python3 libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev
+packages=(g++ cmake ninja-build ccache git python3 libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libjpeg-dev
   libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev libssl-dev)
 torch=${DEFOUND_TORCH_WHEEL:-torch==2.13.0}
 

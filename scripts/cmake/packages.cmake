@@ -47,6 +47,14 @@ if(DEFOUND_OPENCV)
   endif()
 endif()
 
+# JPEG goes to libjpeg itself: OpenCV spends more time on swapping red and blue than libjpeg on decoding.
+if(DEFOUND_OPENCV)
+  need_header(JPEG_INCLUDE_DIR jpeglib.h libjpeg-dev)
+  find_library(JPEG_LIBRARY NAMES libjpeg.so jpeg)
+  target_include_directories(defound_codecs SYSTEM INTERFACE ${JPEG_INCLUDE_DIR})
+  target_link_libraries(defound_codecs INTERFACE ${JPEG_LIBRARY})
+endif()
+
 need_header(OPENSSL_INCLUDE_DIR openssl/evp.h libssl-dev)
 find_library(CRYPTO_LIBRARY NAMES libcrypto.so libcrypto.so.3)
 target_include_directories(defound_packages SYSTEM INTERFACE ${OPENSSL_INCLUDE_DIR})

@@ -71,7 +71,8 @@ void set_classes(ImageTable& table, const DataOptions& options, const TableRules
     if (row.label_name.empty()) continue;
     const auto found = index.find(row.label_name);
     if (found == index.end())
-      reject("{}: the label '{}' is none of the {}{}", row.origin, row.label_name, rules.classes.empty() ? "classes of classes.json" : "model's classes", hint(row.label_name, table.classes));
+      reject("{}: the label '{}' is none of the {}{}", row.origin, row.label_name,
+             rules.classes.empty() ? "classes of classes.json" : "model's classes", hint(row.label_name, table.classes));
     row.label = found->second;
   }
 }

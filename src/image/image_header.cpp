@@ -49,7 +49,7 @@ void read_webp(std::string_view bytes, ImageHeader& header) {  // RFC 9649
 }
 
 void read_jpeg(std::string_view bytes, ImageHeader& header) {
-  const JpegMarkers markers = read_jpeg_markers(bytes, /*to_the_end=*/false);
+  const JpegMarkers markers = read_jpeg_markers(bytes);
   header.width = markers.width, header.height = markers.height, header.orientation = markers.orientation;
   if (header.orientation >= 5) std::swap(header.width, header.height);
 }
@@ -78,11 +78,6 @@ ImageHeader read_image_header(std::string_view bytes, const std::string& origin)
   if (header.width > kMostPixels / header.height)
     reject("{} has {} x {} pixels; at most {} are decoded", origin, header.width, header.height, kMostPixels);
   return header;
-}
-
-void check_complete(std::string_view bytes, ImageFormat format, const std::string& origin) {
-  if (format == ImageFormat::kPng) for_each_png_chunk(bytes, origin, [](std::string_view, std::string_view) {});
-  if (format == ImageFormat::kJpeg && !read_jpeg_markers(bytes, /*to_the_end=*/true).complete) reject("{} is cut short: the JPEG has no end", origin);
 }
 
 int64_t reduction_for(ImageFormat format, double width, double height, double needed_width, double needed_height) {

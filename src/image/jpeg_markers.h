@@ -8,10 +8,9 @@ namespace defound {
 struct JpegMarkers {
   int64_t width = 0, height = 0;   ///< as stored; 0: no frame header was found
   int orientation = 1;             ///< of the EXIF segment
-  bool complete = false;           ///< the end-of-image marker was reached
 };
 
-/// Reads up to the first scan, or to the end of the image.
-JpegMarkers read_jpeg_markers(std::string_view bytes, bool to_the_end);
+/// Reads up to the first scan.
+JpegMarkers read_jpeg_markers(std::string_view bytes);
 
 }  // namespace defound

@@ -6,6 +6,7 @@
 #include "defound/image/geometry.h"
 #include "defound/image/image_header.h"
 #include "defound/image/image_io.h"
+#include "jpeg_decoder.h"
 
 namespace defound {
 namespace {
@@ -15,20 +16,12 @@ void silence_opencv() {
   (void)once;
 }
 
-int decode_flags(int64_t reduction) {
-  switch (reduction) {  // orientation is ours to apply: only then are the sizes known before decoding
-    case 2: return cv::IMREAD_REDUCED_COLOR_2 | cv::IMREAD_IGNORE_ORIENTATION;
-    case 4: return cv::IMREAD_REDUCED_COLOR_4 | cv::IMREAD_IGNORE_ORIENTATION;
-    case 8: return cv::IMREAD_REDUCED_COLOR_8 | cv::IMREAD_IGNORE_ORIENTATION;
-    default: return cv::IMREAD_COLOR | cv::IMREAD_ANYDEPTH | cv::IMREAD_IGNORE_ORIENTATION;
-  }
-}
-
-cv::Mat decode_bgr(std::string_view bytes, const std::string& origin, int64_t reduction) {
+cv::Mat decode_bgr(std::string_view bytes, const std::string& origin) {
+  silence_opencv();
   cv::Mat pixels;
   try {
     const cv::Mat raw(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
-    pixels = cv::imdecode(raw, decode_flags(reduction));
+    pixels = cv::imdecode(raw, cv::IMREAD_COLOR | cv::IMREAD_ANYDEPTH);
   } catch (const cv::Exception& e) {
     reject("{} cannot be decoded: {}", origin, e.err);
   }
@@ -65,11 +58,10 @@ std::string encode(const Image& image, const char* extension, const std::vector<
 }  // namespace
 
 Image decode_reduced(std::string_view bytes, const std::string& origin, int64_t reduction) {
-  silence_opencv();
   const ImageHeader header = read_image_header(bytes, origin);
-  if (header.format == ImageFormat::kPng) return swap_red_blue(decode_bgr(essential_png(bytes, origin), origin, 1));
-  check_complete(bytes, header.format, origin);
-  return orient(swap_red_blue(decode_bgr(bytes, origin, header.format == ImageFormat::kJpeg ? reduction : 1)), header.orientation);
+  if (header.format == ImageFormat::kJpeg) return orient(decode_jpeg(bytes, origin, reduction), header.orientation);
+  if (header.format == ImageFormat::kPng) return swap_red_blue(decode_bgr(essential_png(bytes, origin), origin));
+  return swap_red_blue(decode_bgr(bytes, origin));
 }
 
 std::string encode_png(const Image& image) { return encode(image, ".png", {}); }

@@ -1,5 +1,6 @@
 #include "defound/data/image_dataset.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "defound/data/check_images.h"

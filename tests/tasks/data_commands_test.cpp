@@ -1,4 +1,7 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "defound/config/json.h"
 #include "defound/data/load_table.h"
@@ -54,7 +57,8 @@ TEST(DataCommand, ScanTellsWhatIsWrongAndWritesAManifestOfTheRest) {
 TEST(DataCommand, SplitWritesAManifestThatFindsItsFiles) {
   const TempFolder folder;
   make_set(folder);
-  const std::string line = "defound-data split --log_level warn --seed 3 --shares 0.5,0.2,0.3 --data " + folder.path().string() + " --output " + (folder / "new/split.csv").string();
+  const std::string line = "defound-data split --log_level warn --seed 3 --shares 0.5,0.2,0.3 --data " + folder.path().string() + " --output " +
+                           (folder / "new/split.csv").string();
   const CommandResult result = run_command(line);
   ASSERT_EQ(result.exit_code, 0) << result.output;
   DataOptions options;

@@ -17,11 +17,8 @@ struct ImageHeader {
 /// Rejects (exit 2), naming `origin`: bytes of another format, a header cut short, more than 2^28 pixels.
 ImageHeader read_image_header(std::string_view bytes, const std::string& origin);
 
-/// Walks through the markers of a JPEG (ITU-T T.81, annex B) or the chunks of a PNG (checksums too) to the end;
-/// rejects a file that ends early or is damaged. Other formats pass: their decoders notice.
-void check_complete(std::string_view bytes, ImageFormat format, const std::string& origin);
-
-/// The chunks of a PNG that pixels need. Profiles and texts are left out: decoders talk about them on stderr.
+/// The chunks of a PNG that pixels need; rejects a wrong checksum and a missing end. Profiles and texts are left out:
+/// decoders talk about them on stderr.
 std::string essential_png(std::string_view bytes, const std::string& origin);
 
 /// The largest of 1, 2, 4, 8 that leaves width x height at least at the needed size; 1 for all but JPEG.
