@@ -138,7 +138,7 @@ class Attenuation {
     const double filled = layers_.opacity.values[pixel];
     if (filled <= 0) return 0;
     // Patchy: alveoli filled with fluid beside others that still hold air.
-    return filled * chest_.aeration * std::clamp(0.68 + 0.75 * texture_.layered(8 * p.x + 31, 8 * p.y, 2), 0.1, 1.15);
+    return filled * chest_.aeration * std::clamp(0.74 + 0.75 * texture_.layered(8 * p.x + 31, 8 * p.y, 2), 0.1, 1.15);
   }
   double bones(Point p, size_t pixel) const {
     const double beside = (p.x - chest_.spine(p.y)) / chest_.spine_width, phase = 2 * M_PI * p.y / chest_.vertebra;
