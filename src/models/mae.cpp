@@ -34,11 +34,11 @@ MaskedAutoencoder::MaskedAutoencoder(const MaeConfig& c, torch::Device device)
       decoder_pos_embed(register_parameter("decoder_pos_embed", torch::empty({1, 1 + c.num_patches(), c.decoder_embed_dim}, device), /*requires_grad=*/false)),
       patch_embed(register_module("patch_embed", std::make_shared<PatchEmbed>(c.patch_size, c.in_chans, c.embed_dim, device))),
       blocks(register_module("blocks", std::make_shared<VitBlocks>(c.depth, c.embed_dim, c.num_heads, c.mlp_ratio, 0.0, device))),
-      norm(register_module("norm", LayerNorm(c.embed_dim, device))),
-      decoder_embed(register_module("decoder_embed", Linear(c.embed_dim, c.decoder_embed_dim, device))),
+      norm(register_module("norm", std::make_shared<LayerNorm>(c.embed_dim, kVitEpsilon, device))),
+      decoder_embed(register_module("decoder_embed", std::make_shared<Linear>(c.embed_dim, c.decoder_embed_dim, true, device))),
       decoder_blocks(register_module("decoder_blocks", std::make_shared<VitBlocks>(c.decoder_depth, c.decoder_embed_dim, c.decoder_num_heads, c.mlp_ratio, 0.0, device))),
-      decoder_norm(register_module("decoder_norm", LayerNorm(c.decoder_embed_dim, device))),
-      decoder_pred(register_module("decoder_pred", Linear(c.decoder_embed_dim, c.patch_size * c.patch_size * c.in_chans, device))) {}
+      decoder_norm(register_module("decoder_norm", std::make_shared<LayerNorm>(c.decoder_embed_dim, kVitEpsilon, device))),
+      decoder_pred(register_module("decoder_pred", std::make_shared<Linear>(c.decoder_embed_dim, c.patch_size * c.patch_size * c.in_chans, true, device))) {}
 
 void MaskedAutoencoder::init_weights(const Draws& draws) {
   const torch::NoGradGuard no_grad;
@@ -63,18 +63,18 @@ torch::Tensor MaskedAutoencoder::forward_encoder(const torch::Tensor& patches, c
   x = x + pos_embed.squeeze(0).slice(0, 1).index_select(0, ids_keep.flatten()).view_as(x);
   const torch::Tensor first = cls_token + pos_embed.slice(1, 0, 1);
   x = torch::cat({first.expand({n, -1, -1}), x}, 1);                                                // [N, 1+K, D]
-  return norm(blocks->forward(x));
+  return norm->forward(blocks->forward(x));
 }
 
 torch::Tensor MaskedAutoencoder::forward_decoder(const torch::Tensor& latent, const torch::Tensor& ids_keep) {
   const int64_t n = latent.size(0), length = 1 + config.num_patches(), width = config.decoder_embed_dim;
-  const torch::Tensor visible = decoder_embed(latent).flatten(0, 1);                                // [N*(1+K), Dd]
+  const torch::Tensor visible = decoder_embed->forward(latent).flatten(0, 1);                                // [N*(1+K), Dd]
   const torch::Tensor first = (torch::arange(n, ids_keep.options()) * length).unsqueeze(1);         // [N, 1]
   const torch::Tensor places = torch::cat({first, ids_keep + 1 + first}, 1).flatten();              // [N*(1+K)]
   torch::Tensor x = mask_token.squeeze(0).expand({n * length, width});
   x = x.index_copy(0, places, visible).view({n, length, width}) + decoder_pos_embed;                // [N, 1+L, Dd]
-  x = decoder_norm(decoder_blocks->forward(x));
-  return decoder_pred(x.slice(1, 1));                                                               // [N, L, P*P*C]
+  x = decoder_norm->forward(decoder_blocks->forward(x));
+  return decoder_pred->forward(x.slice(1, 1));                                                               // [N, L, P*P*C]
 }
 
 torch::Tensor MaskedAutoencoder::patch_errors(const torch::Tensor& patches, const torch::Tensor& prediction) const {

@@ -22,27 +22,29 @@ torch::Tensor PatchEmbed::forward(const torch::Tensor& patches) const {
 }
 
 VitAttention::VitAttention(int64_t width, int64_t num_heads, torch::Device device)
-    : num_heads(num_heads), qkv(register_module("qkv", Linear(width, 3 * width, device))), proj(register_module("proj", Linear(width, width, device))) {}
+    : num_heads(num_heads), qkv(register_module("qkv", std::make_shared<Linear>(width, 3 * width, true, device))),
+      proj(register_module("proj", std::make_shared<Linear>(width, width, true, device))) {}
 
-torch::Tensor VitAttention::forward(const torch::Tensor& x) { return proj(attend_packed(qkv(x), num_heads)); }
+torch::Tensor VitAttention::forward(const torch::Tensor& x) { return proj->forward(attend_packed(qkv->forward(x), num_heads)); }
 
 VitMlp::VitMlp(int64_t width, int64_t hidden, torch::Device device)
-    : fc1(register_module("fc1", Linear(width, hidden, device))), fc2(register_module("fc2", Linear(hidden, width, device))) {}
+    : fc1(register_module("fc1", std::make_shared<Linear>(width, hidden, true, device))),
+      fc2(register_module("fc2", std::make_shared<Linear>(hidden, width, true, device))) {}
 
-torch::Tensor VitMlp::forward(const torch::Tensor& x) { return fc2(torch::gelu(fc1(x))); }
+torch::Tensor VitMlp::forward(const torch::Tensor& x) { return fc2->forward(torch::gelu(fc1->forward(x))); }
 
 VitBlock::VitBlock(int64_t width, int64_t num_heads, double mlp_ratio, double drop_path_rate, std::string layer, torch::Device device)
     : drop_path_rate(drop_path_rate),
       layer(std::move(layer)),
-      norm1(register_module("norm1", LayerNorm(width, device))),
+      norm1(register_module("norm1", std::make_shared<LayerNorm>(width, kVitEpsilon, device))),
       attn(register_module("attn", std::make_shared<VitAttention>(width, num_heads, device))),
-      norm2(register_module("norm2", LayerNorm(width, device))),
+      norm2(register_module("norm2", std::make_shared<LayerNorm>(width, kVitEpsilon, device))),
       mlp(register_module("mlp", std::make_shared<VitMlp>(width, static_cast<int64_t>(static_cast<double>(width) * mlp_ratio), device))) {}
 
 torch::Tensor VitBlock::forward(const torch::Tensor& x, const RowDraws* rows) {
   const auto dropped = [&](const torch::Tensor& branch, const char* which) { return rows ? drop_path(branch, drop_path_rate, *rows, layer + which) : branch; };
-  const torch::Tensor attended = x + dropped(attn->forward(norm1(x)), ".attn");
-  return attended + dropped(mlp->forward(norm2(attended)), ".mlp");
+  const torch::Tensor attended = x + dropped(attn->forward(norm1->forward(x)), ".attn");
+  return attended + dropped(mlp->forward(norm2->forward(attended)), ".mlp");
 }
 
 VitBlocks::VitBlocks(int64_t depth, int64_t width, int64_t num_heads, double mlp_ratio, double drop_path_rate, torch::Device device) {
@@ -63,11 +65,10 @@ VisionTransformer::VisionTransformer(const VitConfig& c, torch::Device device)
       cls_token(register_parameter("cls_token", torch::empty({1, 1, c.embed_dim}, device))),
       pos_embed(register_parameter("pos_embed", torch::empty({1, 1 + c.grid_size() * c.grid_size(), c.embed_dim}, device))),
       patch_embed(register_module("patch_embed", std::make_shared<PatchEmbed>(c.patch_size, c.in_chans, c.embed_dim, device))),
-      blocks(register_module("blocks", std::make_shared<VitBlocks>(c.depth, c.embed_dim, c.num_heads, c.mlp_ratio, c.drop_path_rate, device))),
-      head(nullptr) {
-  if (config.global_pool == "avg") fc_norm = register_module("fc_norm", LayerNorm(c.embed_dim, device));
-  else norm = register_module("norm", LayerNorm(c.embed_dim, device));
-  head = register_module("head", Linear(c.embed_dim, c.num_classes, device));
+      blocks(register_module("blocks", std::make_shared<VitBlocks>(c.depth, c.embed_dim, c.num_heads, c.mlp_ratio, c.drop_path_rate, device))) {
+  if (config.global_pool == "avg") fc_norm = register_module("fc_norm", std::make_shared<LayerNorm>(c.embed_dim, kVitEpsilon, device));
+  else norm = register_module("norm", std::make_shared<LayerNorm>(c.embed_dim, kVitEpsilon, device));
+  head = register_module("head", std::make_shared<Linear>(c.embed_dim, c.num_classes, true, device));
 }
 
 void VisionTransformer::init_weights(const Draws& draws) {
@@ -90,12 +91,12 @@ torch::Tensor VisionTransformer::forward_features(const torch::Tensor& images, c
   const torch::Tensor patches = patch_embed->forward(patchify(images, config.patch_size));   // [N, L, D]
   torch::Tensor x = torch::cat({cls_token.expand({images.size(0), -1, -1}), patches}, 1) + pos_embed;   // [N, 1+L, D]
   x = blocks->forward(x, rows);
-  return norm ? norm(x) : x;
+  return norm ? norm->forward(x) : x;
 }
 
 torch::Tensor VisionTransformer::forward_head(const torch::Tensor& tokens, bool pre_logits) {
-  const torch::Tensor pooled = fc_norm ? fc_norm(tokens.slice(1, 1).mean(1)) : tokens.select(1, 0);   // [N, D]
-  return pre_logits ? pooled : head(pooled);
+  const torch::Tensor pooled = fc_norm ? fc_norm->forward(tokens.slice(1, 1).mean(1)) : tokens.select(1, 0);   // [N, D]
+  return pre_logits ? pooled : head->forward(pooled);
 }
 
 torch::Tensor VisionTransformer::forward(const torch::Tensor& images, const RowDraws* rows) { return forward_head(forward_features(images, rows)); }

@@ -1,12 +1,25 @@
 #include "defound/nn/layers.h"
 
+#include "defound/core/error.h"
+
 namespace defound {
 
-LinearImpl::LinearImpl(int64_t in_features, int64_t out_features, torch::Device device)
+Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias, torch::Device device)
     : weight(register_parameter("weight", torch::empty({out_features, in_features}, device))),
-      bias(register_parameter("bias", torch::empty({out_features}, device))) {}
+      bias(with_bias ? register_parameter("bias", torch::empty(out_features, device)) : torch::Tensor()) {}
 
-LayerNormImpl::LayerNormImpl(int64_t width, torch::Device device)
-    : weight(register_parameter("weight", torch::empty({width}, device))), bias(register_parameter("bias", torch::empty({width}, device))) {}
+Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride, int64_t padding)
+    : weight(register_parameter("weight", torch::empty({out_channels, in_channels, kernel, kernel}))),
+      bias(register_parameter("bias", torch::empty(out_channels))),
+      stride_(stride),
+      padding_(padding) {}
+
+GroupNorm::GroupNorm(int64_t groups, int64_t channels, double eps)
+    : weight(register_parameter("weight", torch::ones(channels))), bias(register_parameter("bias", torch::zeros(channels))), groups_(groups), eps_(eps) {
+  if (groups < 1 || channels % groups != 0) reject("norm_num_groups is {} but must divide the {} channels of every block", groups, channels);
+}
+
+LayerNorm::LayerNorm(int64_t width, double eps, torch::Device device)
+    : weight(register_parameter("weight", torch::ones(width, device))), bias(register_parameter("bias", torch::zeros(width, device))), eps_(eps) {}
 
 }  // namespace defound

@@ -63,11 +63,11 @@ struct MaskedAutoencoder : torch::nn::Module {
   torch::Tensor cls_token, pos_embed, mask_token, decoder_pos_embed;
   std::shared_ptr<PatchEmbed> patch_embed;
   std::shared_ptr<VitBlocks> blocks;
-  LayerNorm norm;
-  Linear decoder_embed;
+  std::shared_ptr<LayerNorm> norm;
+  std::shared_ptr<Linear> decoder_embed;
   std::shared_ptr<VitBlocks> decoder_blocks;
-  LayerNorm decoder_norm;
-  Linear decoder_pred;
+  std::shared_ptr<LayerNorm> decoder_norm;
+  std::shared_ptr<Linear> decoder_pred;
 };
 
 }  // namespace defound

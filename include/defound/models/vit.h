@@ -10,6 +10,8 @@
 
 namespace defound {
 
+constexpr double kVitEpsilon = 1e-6;   ///< of the norms, in timm and MAE
+
 /// A vision transformer (Dosovitskiy et al. 2021) in timm's terms.
 struct VitConfig : Config {
   int64_t img_size = 224, patch_size = 16, in_chans = 3;
@@ -44,13 +46,13 @@ struct VitAttention : torch::nn::Module {
   VitAttention(int64_t width, int64_t num_heads, torch::Device device);
   torch::Tensor forward(const torch::Tensor& x);
   int64_t num_heads;
-  Linear qkv, proj;
+  std::shared_ptr<Linear> qkv, proj;
 };
 
 struct VitMlp : torch::nn::Module {
   VitMlp(int64_t width, int64_t hidden, torch::Device device);
   torch::Tensor forward(const torch::Tensor& x);
-  Linear fc1, fc2;
+  std::shared_ptr<Linear> fc1, fc2;
 };
 
 /// Pre-norm transformer block: x + attn(norm1(x)), x + mlp(norm2(x)). [N, L, D] -> [N, L, D].
@@ -60,9 +62,9 @@ struct VitBlock : torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, const RowDraws* rows = nullptr);
   double drop_path_rate;
   std::string layer;                                           ///< names the block's randomness
-  LayerNorm norm1;
+  std::shared_ptr<LayerNorm> norm1;
   std::shared_ptr<VitAttention> attn;
-  LayerNorm norm2;
+  std::shared_ptr<LayerNorm> norm2;
   std::shared_ptr<VitMlp> mlp;
 };
 
@@ -92,8 +94,8 @@ struct VisionTransformer : torch::nn::Module {
   torch::Tensor cls_token, pos_embed;                          ///< [1, 1, D], [1, 1 + L, D]
   std::shared_ptr<PatchEmbed> patch_embed;
   std::shared_ptr<VitBlocks> blocks;
-  LayerNorm norm{nullptr}, fc_norm{nullptr};                   ///< one of them, by global_pool
-  Linear head;
+  std::shared_ptr<LayerNorm> norm, fc_norm;                   ///< one of them, by global_pool
+  std::shared_ptr<Linear> head;
 };
 
 }  // namespace defound

@@ -3,21 +3,43 @@
 
 namespace defound {
 
-/// torch::nn::Linear and LayerNorm by name and shape, but their memory is left as it is: LibTorch's own fill every
-/// weight from the global generator first, which costs a second for a large model and is drawn over anyway.
-struct LinearImpl : torch::nn::Module {
-  LinearImpl(int64_t in_features, int64_t out_features, torch::Device device = torch::kCPU);
-  torch::Tensor forward(const torch::Tensor& x) const { return torch::linear(x, weight, bias); }   // [..., in] -> [..., out]
-  torch::Tensor weight, bias;                                                                      // [out, in], [out]
-};
-TORCH_MODULE(Linear);
+// The layers of torch.nn with the same parameter names, but with memory that is not filled when they are made:
+// weights are loaded, or drawn by initialize() from counter-based randomness, and never from a global generator.
+// Being untouched, the memory of a large model costs nothing until then; on torch::kMeta there is none.
 
-/// Over the last dimension, epsilon 1e-6 (timm's and MAE's vision transformers).
-struct LayerNormImpl : torch::nn::Module {
-  explicit LayerNormImpl(int64_t width, torch::Device device = torch::kCPU);
-  torch::Tensor forward(const torch::Tensor& x) const { return torch::layer_norm(x, {x.size(-1)}, weight, bias, 1e-6); }
+struct Linear : torch::nn::Module {
+  Linear(int64_t in_features, int64_t out_features, bool with_bias = true, torch::Device device = torch::kCPU);
+  torch::Tensor forward(const torch::Tensor& x) { return torch::linear(x, weight, bias); }  ///< [..., in] -> [..., out]
   torch::Tensor weight, bias;
 };
-TORCH_MODULE(LayerNorm);
+
+struct Conv2d : torch::nn::Module {
+  Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride = 1, int64_t padding = 0);
+  torch::Tensor forward(const torch::Tensor& x) { return torch::conv2d(x, weight, bias, stride_, padding_); }  ///< [N, C, H, W]
+  torch::Tensor weight, bias;
+
+ private:
+  int64_t stride_, padding_;
+};
+
+struct GroupNorm : torch::nn::Module {
+  /// Rejects (exit 2) channels that `groups` does not divide.
+  GroupNorm(int64_t groups, int64_t channels, double eps);
+  torch::Tensor forward(const torch::Tensor& x) { return torch::group_norm(x, groups_, weight, bias, eps_); }
+  torch::Tensor weight, bias;
+
+ private:
+  int64_t groups_;
+  double eps_;
+};
+
+struct LayerNorm : torch::nn::Module {
+  explicit LayerNorm(int64_t width, double eps = 1e-5, torch::Device device = torch::kCPU);
+  torch::Tensor forward(const torch::Tensor& x) { return torch::layer_norm(x, weight.sizes(), weight, bias, eps_); }
+  torch::Tensor weight, bias;
+
+ private:
+  double eps_;
+};
 
 }  // namespace defound

@@ -3,6 +3,7 @@
 #include "defound/core/error.h"
 #include "defound/data/loader.h"
 #include "defound/run/run_dir.h"
+#include "defound/train/lr_schedule.h"
 #include "defound/train/objective.h"
 
 namespace defound {
@@ -17,12 +18,9 @@ struct LoopOptions {
 
 /// Trains `objective` on `dataset` until its epochs or steps are over, a signal or the time limit: one loop for every
 /// task. Logs metrics.jsonl and progress, validates, keeps checkpoints, resumes bit-exactly from the newest whole one
-/// in `run`, saves products through the objective. kDone, or kSaved after a stop.
+/// in `run`, saves products through the objective. kDone, or kSaved after a stop (StopSignal or max_seconds), which
+/// takes effect between two optimizer steps. Rejects (exit 2) data of another size than the checkpoint's; fails (exit 1)
+/// after SkippedSteps::kMostInARow non-finite steps in a row.
 ExitCode train(Objective& objective, const Dataset& dataset, const LoopOptions& options, const RunDir& run);
-
-/// Optimizer steps that `options` asks for on a dataset of this size.
-int64_t total_steps(const TrainOptions& options, int64_t dataset_size);
-/// Peak rate: learning_rate, or base_learning_rate x batch_size / 256.
-double peak_learning_rate(const TrainOptions& options);
 
 }  // namespace defound

@@ -23,7 +23,7 @@ struct Objective {
   torch::nn::Module& model;
   std::vector<ParamGroup> groups;                                  ///< what is trained; by parameter name
   std::function<Losses(const Batch&, const Draws&)> loss;          ///< rows may use draws under batch.ids only
-  std::function<Metrics()> validate = {};                          ///< the loop swaps EMA weights in; may be empty
+  std::function<Metrics()> validate = {};                          ///< in eval mode, EMA weights in the model; logged as val_<name>
   std::string best_metric = {};                                    ///< of validate(); the best epoch's product is kept
   bool higher_is_better = true;
   /// Writes the product from these weights (EMA when there is one; fp32; parameters and buffers by name), as the

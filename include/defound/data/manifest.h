@@ -1,0 +1,15 @@
+#pragma once
+#include "defound/data/image_table.h"
+
+namespace defound {
+
+/// Reads manifest.csv (RFC 4180): path,label,patient,split,prompt,source, of which only path is required; further
+/// columns are kept. Paths are relative to the manifest. The label is taken from `label_column`. Rejects (exit 2),
+/// naming file:line, a missing or doubled column, an empty path, an unknown split. Classes are left empty.
+ImageTable read_manifest(const fs::path& path, const std::string& label_column = "label");
+
+/// Writes the table as a manifest, published whole: paths relative to it where they lie below its folder or beside
+/// it, absolute otherwise. Unknown patients stay empty.
+void write_manifest(const fs::path& path, const ImageTable& table);
+
+}  // namespace defound

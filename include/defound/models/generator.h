@@ -1,0 +1,60 @@
+#pragma once
+#include <torch/torch.h>
+
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "defound/core/files.h"
+#include "defound/diffusion/noise_schedule.h"
+#include "defound/models/autoencoder_kl.h"
+#include "defound/models/label_table.h"
+#include "defound/models/unet_2d_condition.h"
+#include "defound/tensor/safetensors.h"
+
+namespace defound {
+
+/// The part of a generator that is trained; names "unet.*" and "condition.*".
+class ConditionalUNet : public torch::nn::Module {
+ public:
+  ConditionalUNet(const UNet2DConditionConfig& unet, const LabelTableConfig& condition);
+  /// noisy [N, C, h, w], timesteps [N] or [1], labels [N] (-1: no label) -> the prediction, as noisy.
+  torch::Tensor forward(const torch::Tensor& noisy, const torch::Tensor& timesteps, const torch::Tensor& labels);
+
+  std::shared_ptr<UNet2DConditionModel> unet;
+  std::shared_ptr<LabelTable> condition;
+};
+
+/// A label-conditional image generator and its folder, which is a diffusers folder:
+///   model_index.json
+///   unet/config.json, unet/diffusion_pytorch_model.safetensors
+///   vae/ (the same two; without it the UNet works on pixels)
+///   scheduler/scheduler_config.json
+///   condition/config.json, condition/model.safetensors (the label table)
+struct Generator {
+  std::shared_ptr<ConditionalUNet> model;
+  std::shared_ptr<AutoencoderKL> vae;  ///< null: pixel space; frozen
+  SchedulerConfig scheduler;
+
+  /// Reads a folder; weights are fp32 on the CPU. Rejects (exit 2) what is missing, surplus or does not fit, by file.
+  static Generator load(const fs::path& folder);
+  /// Untrained: the UNet and the label table drawn from `draws`.
+  static Generator make(const UNet2DConditionConfig& unet, const LabelTableConfig& condition, const SchedulerConfig& scheduler,
+                        std::shared_ptr<AutoencoderKL> vae, const Draws& draws);
+  /// Writes the folder whole, in the place of an older one. `weights` (names as in `model`, for example averaged ones)
+  /// stand in for the model's own. Fails (exit 1) on weights that are not finite.
+  void save(const fs::path& folder, const TensorMap& weights = {}) const;
+
+  const std::vector<std::string>& labels() const { return model->condition->config().labels; }
+  int64_t resolution() const;                    ///< side of the images in pixels
+  std::vector<int64_t> latent_shape() const;     ///< {C, h, w}
+  void to(torch::Device device, torch::Dtype dtype);
+
+  /// images [N, 3, H, W] in [-1, 1] -> latents [N, C, h, w] of about unit variance. With a vae, row n is drawn from its
+  /// Gaussian by (draws, ids[n]); pixels stay as they are.
+  torch::Tensor encode(const torch::Tensor& images, const Draws& draws, std::span<const uint64_t> ids);
+  /// latents -> images [N, 3, H, W] fp32 in [0, 1].
+  torch::Tensor decode(const torch::Tensor& latents);
+};
+
+}  // namespace defound

@@ -1,0 +1,39 @@
+#pragma once
+#include <torch/torch.h>
+
+#include <string>
+#include <vector>
+
+#include "defound/config/json.h"
+#include "defound/core/random.h"
+
+namespace defound {
+
+/// condition/config.json: what the rows of a label table stand for.
+struct LabelTableConfig : Config {
+  std::vector<std::string> labels;      ///< names, in the order of the classes
+  int64_t tokens = 4;                   ///< tokens that a label is given as
+  int64_t cross_attention_dim = 64;
+  void visit(Visitor& v) override;
+};
+
+/// Learned condition tokens, one set a label and one for "no label": the last row. Trained with the UNet.
+class LabelTable : public torch::nn::Module {
+ public:
+  /// The embedding is not drawn: load it, or draw(). Rejects (exit 2) an empty or doubled label.
+  explicit LabelTable(const LabelTableConfig& config);
+  /// Standard normal rows that depend on (draws, label's index) only.
+  void draw(const Draws& draws);
+  /// labels [N] int64, -1 for no label -> [N, tokens, cross_attention_dim].
+  torch::Tensor forward(const torch::Tensor& labels);
+  /// Index of a label's name; rejects (exit 2) an unknown one, with the nearest.
+  int64_t index_of(const std::string& label) const;
+
+  const LabelTableConfig& config() const { return config_; }
+
+ private:
+  LabelTableConfig config_;
+  torch::Tensor embedding_;  // [labels + 1, tokens, cross_attention_dim]
+};
+
+}  // namespace defound

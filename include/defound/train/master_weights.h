@@ -1,0 +1,57 @@
+#pragma once
+#include <torch/torch.h>
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "defound/tensor/safetensors.h"
+#include "defound/train/param_groups.h"
+
+namespace defound {
+
+/// The trained parameters of a model and their fp32 masters, in the order of the groups. In fp32 the master is the
+/// parameter itself; for bf16 and fp16 all parameters of the model are cast once, and the fp32 values kept beside them
+/// (Micikevicius et al., "Mixed precision training", ICLR 2018, section 3.1). Buffers stay as they are.
+class MasterWeights {
+ public:
+  /// Moves the model to the device and casts it. Fails when a trainable parameter is in no group or in two.
+  MasterWeights(torch::nn::Module& model, std::span<const ParamGroup> groups, torch::Device device, torch::Dtype precision);
+
+  const std::vector<std::string>& names() const { return names_; }
+  const std::vector<torch::Tensor>& params() const { return params_; }    ///< in the model, training precision
+  const std::vector<torch::Tensor>& masters() const { return masters_; }  ///< fp32
+  torch::Device device() const { return device_; }
+  bool is_cast() const { return precision_ != torch::kFloat32; }
+
+  /// After the masters have changed.
+  void copy_to_model();
+  /// The model computes with `values` (in the order of names()) until show_masters().
+  void show(const std::vector<torch::Tensor>& values);
+  void show_masters();
+
+  /// All parameters and buffers by name, on the CPU, floating ones in fp32; `values` in place of the trained ones.
+  TensorMap product(const std::vector<torch::Tensor>& values) const;
+
+  /// "model/<name>" for masters, "buffer/<name>" for buffers.
+  void save(TensorMap& state) const;
+  void load(const TensorMap& state);
+
+ private:
+  torch::nn::Module& model_;
+  torch::Device device_;
+  torch::Dtype precision_;
+  std::vector<std::string> names_;
+  std::vector<torch::Tensor> params_, masters_;
+  std::map<std::string, torch::Tensor> frozen_;  ///< fp32 originals of untrained parameters, where those were cast
+};
+
+/// Are all values of all tensors finite? Reads the device once.
+bool all_finite(const std::vector<torch::Tensor>& tensors);
+
+/// Copies `state[prefix + names[i]]` into tensors[i]; fails naming what is missing or has another shape.
+void load_tensors(const TensorMap& state, const std::string& prefix, const std::vector<std::string>& names, const std::vector<torch::Tensor>& tensors);
+void save_tensors(TensorMap& state, const std::string& prefix, const std::vector<std::string>& names, const std::vector<torch::Tensor>& tensors);
+
+}  // namespace defound

@@ -1,0 +1,46 @@
+#pragma once
+#include <chrono>
+#include <string>
+
+#include "defound/core/progress.h"
+#include "defound/run/metrics_log.h"
+#include "defound/run/run_dir.h"
+#include "defound/run/tensorboard.h"
+#include "defound/train/objective.h"
+
+namespace defound {
+
+/// What a training run tells: metrics.jsonl, TensorBoard events, progress. Both files are cut back to `start_step`.
+class TrainingLog {
+ public:
+  TrainingLog(const RunDir& run, int64_t total_steps, int64_t steps_per_epoch, int64_t batch_size, int64_t start_step);
+
+  /// A step took `seconds`, of which the loader was waited for during `waited`.
+  void add_step(int64_t step, double seconds, double waited);
+  /// A row of what happened since the last one: epoch, losses, learning_rate, grad_norm, images_per_second, data_wait
+  /// (share of the time), skipped_steps (when there are any).
+  void write_training(int64_t step, const NamedValues& losses, double rate, double grad_norm, int64_t skipped);
+  /// A row "val_<name>" of a validation.
+  void write_validation(int64_t step, const Metrics& metrics, double seconds);
+
+ private:
+  void write(int64_t step, const NamedValues& values);
+  int64_t steps_per_epoch_, batch_size_;
+  MetricsLog metrics_;
+  TensorBoardLog tensorboard_;
+  Progress progress_;
+  std::string note_;
+  int64_t steps_ = 0;                      ///< since the last row
+  double seconds_ = 0, waited_ = 0;
+};
+
+/// Seconds since it was made.
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace defound

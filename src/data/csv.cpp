@@ -1,0 +1,103 @@
+#include "defound/data/csv.h"
+
+#include "defound/core/error.h"
+
+namespace defound {
+namespace {
+
+/// Length of the UTF-8 sequence that begins here, 0 when there is none (RFC 3629: no overlong forms, no surrogates).
+size_t utf8_length(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U; };
+  const auto follows = [&](size_t i, unsigned low = 0x80, unsigned high = 0xBF) { return byte(i) >= low && byte(i) <= high; };
+  const unsigned first = byte(0);
+  if (first > 0 && first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) return follows(1, first == 0xE0 ? 0xA0 : 0x80, first == 0xED ? 0x9F : 0xBF) && follows(2) ? 3 : 0;
+  if (first >= 0xF0 && first <= 0xF4) return follows(1, first == 0xF0 ? 0x90 : 0x80, first == 0xF4 ? 0x8F : 0xBF) && follows(2) && follows(3) ? 4 : 0;
+  return 0;
+}
+
+class Parser {
+ public:
+  Parser(std::string_view text, const std::string& origin) : text_(text), origin_(origin) {
+    if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;
+  }
+
+  std::vector<CsvRecord> parse() {
+    std::vector<CsvRecord> records;
+    while (at_ < text_.size()) {
+      if (skip_line_end()) continue;
+      CsvRecord record{line_, {}};
+      do record.fields.push_back(field());
+      while (skip(','));
+      if (at_ < text_.size() && !skip_line_end()) reject("{}:{}: text after a closing quote; double the quotes inside a field", origin_, line_);
+      if (!records.empty() && record.fields.size() != records.front().fields.size())
+        reject("{}:{}: {} fields, but the header has {}", origin_, record.line, record.fields.size(), records.front().fields.size());
+      records.push_back(std::move(record));
+    }
+    return records;
+  }
+
+ private:
+  bool skip(char c) { return at_ < text_.size() && text_[at_] == c ? (++at_, true) : false; }
+  bool skip_line_end() {
+    const size_t length = text_.substr(at_).starts_with("\r\n") ? 2 : at_ < text_.size() && text_[at_] == '\n' ? 1 : 0;
+    at_ += length;
+    line_ += length > 0;
+    return length > 0;
+  }
+  std::string field() { return skip('"') ? quoted() : plain(); }
+
+  std::string plain() {
+    std::string value;
+    while (at_ < text_.size() && text_[at_] != ',' && text_[at_] != '\n' && !text_.substr(at_).starts_with("\r\n")) append(value);
+    return value;
+  }
+  std::string quoted() {
+    const int64_t begin = line_;
+    std::string value;
+    while (at_ < text_.size()) {
+      if (skip('"')) {
+        if (!skip('"')) return value;
+        value += '"';
+        continue;
+      }
+      line_ += text_[at_] == '\n';
+      append(value);
+    }
+    reject("{}:{}: a quote is opened and never closed", origin_, begin);
+  }
+  void append(std::string& value) {
+    const size_t length = utf8_length(text_, at_);
+    if (length == 0) reject("{}:{}: bytes that are no UTF-8; save the file as UTF-8", origin_, line_);
+    value.append(text_.substr(at_, length));
+    at_ += length;
+  }
+
+  std::string_view text_;
+  const std::string& origin_;
+  size_t at_ = 0;
+  int64_t line_ = 1;
+};
+
+}  // namespace
+
+std::vector<CsvRecord> parse_csv(std::string_view text, const std::string& origin) { return Parser(text, origin).parse(); }
+
+std::string csv_line(const std::vector<std::string>& fields) {
+  std::string line;
+  for (size_t i = 0; i < fields.size(); ++i) {
+    if (i > 0) line += ',';
+    const bool alone_and_empty = fields.size() == 1 && fields[i].empty();  // else it would read as an empty line
+    if (!alone_and_empty && fields[i].find_first_of(",\"\r\n") == std::string::npos) {
+      line += fields[i];
+      continue;
+    }
+    line += '"';
+    for (const char c : fields[i]) line += c == '"' ? std::string("\"\"") : std::string(1, c);
+    line += '"';
+  }
+  return line + "\r\n";
+}
+
+}  // namespace defound

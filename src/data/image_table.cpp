@@ -1,0 +1,18 @@
+#include "defound/data/image_table.h"
+
+#include <algorithm>
+
+namespace defound {
+
+std::vector<int64_t> class_counts(const ImageTable& table) {
+  std::vector<int64_t> counts(table.classes.size(), 0);
+  for (const ImageRow& row : table.rows)
+    if (row.label >= 0) ++counts[static_cast<size_t>(row.label)];
+  return counts;
+}
+
+bool has_splits(const ImageTable& table) {
+  return std::any_of(table.rows.begin(), table.rows.end(), [](const ImageRow& row) { return !row.split.empty(); });
+}
+
+}  // namespace defound

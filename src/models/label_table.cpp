@@ -1,0 +1,54 @@
+#include "defound/models/label_table.h"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "defound/core/error.h"
+#include "defound/core/files.h"
+#include "defound/tensor/random_tensor.h"
+
+namespace defound {
+namespace {
+
+LabelTableConfig checked(const LabelTableConfig& config) {
+  std::set<std::string> seen;
+  if (config.labels.empty()) reject("a label table needs at least one label");
+  for (const std::string& label : config.labels)
+    if (label.empty() || !seen.insert(label).second) reject("label '{}' is empty or stands twice in the label table", label);
+  return config;
+}
+
+}  // namespace
+
+void LabelTableConfig::visit(Visitor& v) {
+  v(field("labels", "names of the labels"), labels);
+  v(field("tokens", "tokens a label").range(1, 4096), tokens);
+  v(field("cross_attention_dim", "width of a token").range(1, 1 << 16), cross_attention_dim);
+}
+
+LabelTable::LabelTable(const LabelTableConfig& config)
+    : config_(checked(config)),
+      embedding_(register_parameter("embedding", torch::empty({static_cast<int64_t>(config.labels.size()) + 1, config.tokens, config.cross_attention_dim}))) {}
+
+void LabelTable::draw(const Draws& draws) {
+  torch::NoGradGuard no_grad;
+  std::vector<uint64_t> rows(static_cast<size_t>(embedding_.size(0)));
+  std::iota(rows.begin(), rows.end(), uint64_t{0});
+  embedding_.copy_(random_normal(draws, rows, embedding_.sizes().slice(1)));
+}
+
+torch::Tensor LabelTable::forward(const torch::Tensor& labels) {
+  const int64_t none = embedding_.size(0) - 1;
+  return embedding_.index_select(0, torch::where(labels < 0, none, labels).to(embedding_.device()));
+}
+
+int64_t LabelTable::index_of(const std::string& label) const {
+  const auto found = std::find(config_.labels.begin(), config_.labels.end(), label);
+  if (found != config_.labels.end()) return found - config_.labels.begin();
+  const std::string near = nearest(label, config_.labels);
+  reject("the generator knows no label '{}'{}", label, near.empty() ? fmt::format("; it has {} labels, the first '{}'", config_.labels.size(), config_.labels[0])
+                                                                    : fmt::format("; did you mean '{}'?", near));
+}
+
+}  // namespace defound

@@ -1,0 +1,207 @@
+#include "defound/train/loop.h"
+
+#include <ATen/Parallel.h>
+#include <torch/version.h>
+
+#include <cmath>
+
+#include "defound/core/log.h"
+#include "defound/core/stop.h"
+#include "defound/train/training_log.h"
+#include "defound/train/training_state.h"
+
+namespace defound {
+namespace {
+
+/// Does a point that comes every `interval` steps lie in (step - 1, step]?
+bool passes(int64_t step, double interval) {
+  return interval > 0 && std::floor(static_cast<double>(step) / interval) > std::floor(static_cast<double>(step - 1) / interval);
+}
+
+class TrainingLoop {
+ public:
+  TrainingLoop(Objective& objective, const Dataset& dataset, const LoopOptions& options, const RunDir& run)
+      : objective_(objective), dataset_(dataset), options_(options), run_(run), schedule_(make_lr_schedule(options.train, dataset.size())),
+        total_(total_steps(options.train, dataset.size())), epoch_(steps_per_epoch(options.train, dataset.size())), state_(objective, options) {}
+
+  ExitCode run();
+
+ private:
+  void resume();
+  LoaderOptions loader_options() const;
+  void step(Loader& loader);
+  void check_skipped();
+  void write_log_row(double rate);
+  std::string stop_reason() const;
+  ExitCode stop(const std::string& reason);
+  bool validation_is_due() const;
+  void validate_and_publish();
+  bool validate();
+  void save_if_due();
+  void save();
+
+  Objective& objective_;
+  const Dataset& dataset_;
+  const LoopOptions& options_;
+  const RunDir& run_;
+  const LrSchedule schedule_;
+  const int64_t total_, epoch_;            ///< steps
+  TrainingState state_;
+  std::unique_ptr<TrainingLog> log_;
+  const Stopwatch since_start_;
+  Stopwatch since_save_;
+  fs::path last_checkpoint_;
+  int64_t saved_step_ = -1, skipped_ = 0;
+  bool first_step_ = true;
+};
+
+ExitCode TrainingLoop::run() {
+  run_.describe_start({{"torch_device", options_.device.str()}, {"torch_threads", at::get_num_threads()}, {"libtorch", TORCH_VERSION}});
+  resume();
+  if (saved_step_ == total_) return ExitCode::kDone;  // killed between the last checkpoint and DONE
+  log_ = std::make_unique<TrainingLog>(run_, total_, epoch_, options_.train.batch_size, state_.step);
+  objective_.model.train();
+  Loader loader(dataset_, loader_options());
+  while (state_.step < total_) {
+    if (const std::string reason = stop_reason(); !reason.empty()) return stop(reason);
+    step(loader);
+    if (validation_is_due()) validate_and_publish();
+    save_if_due();
+  }
+  if (saved_step_ != total_) {  // no step was asked for: the product is the start
+    validate_and_publish();
+    save();
+  }
+  return ExitCode::kDone;
+}
+
+void TrainingLoop::resume() {
+  const auto found = find_newest_checkpoint(run_ / "checkpoints");
+  if (!found) {
+    if (run_.is_continued()) log::warn("{} holds no whole checkpoint: training starts at step 0", (run_ / "checkpoints").string());
+    return;
+  }
+  if (found->checkpoint.dataset_size != dataset_.size())
+    reject("the training data holds {} images, but {} when {} was written; give the same data, or another --output", dataset_.size(),
+           found->checkpoint.dataset_size, found->file.string());
+  state_.restore(found->checkpoint);
+  skipped_ = state_.skipped.read().total;
+  saved_step_ = state_.step;
+  last_checkpoint_ = found->file;
+  log::info("continuing from {} (step {} of {}, epoch {:.2f})", found->file.string(), state_.step, total_,
+            static_cast<double>(state_.step) / static_cast<double>(epoch_));
+}
+
+LoaderOptions TrainingLoop::loader_options() const {
+  LoaderOptions loader;
+  loader.batch_size = options_.train.batch_size;
+  loader.num_workers = options_.num_workers;
+  loader.seed = options_.seed;
+  loader.pin_memory = options_.device.is_cuda();
+  loader.start = state_.position;
+  return loader;
+}
+
+void TrainingLoop::step(Loader& loader) {
+  const Stopwatch watch;
+  const Batch batch = loader.next().to(options_.device);
+  const double waited = watch.seconds(), rate = schedule_.at(state_.step);
+  state_.advance(batch, rate);
+  state_.position = loader.position();
+  const bool log_row = state_.step % options_.train.log_every == 0 || state_.step == total_;
+  if (log_row || options_.device.is_cpu()) check_skipped();  // on a GPU reading means waiting: only with the log
+  log_->add_step(state_.step, watch.seconds(), waited);
+  if (log_row) write_log_row(rate);
+  if (std::exchange(first_step_, false)) log::info("first step done {:.2f} s after the loop began", since_start_.seconds());
+}
+
+void TrainingLoop::check_skipped() {
+  const auto count = state_.skipped.read();
+  if (count.total > skipped_)
+    log::warn("the loss or its gradient was not finite: step skipped ({} in all, up to step {})", count.total, state_.step);
+  skipped_ = count.total;
+  if (count.most_in_a_row < SkippedSteps::kMostInARow) return;
+  fail("the loss or its gradient was not finite in {} steps in a row (up to step {}); the last good checkpoint is {}; lower the learning rate, "
+       "clip with --max_grad_norm, or check the data", count.most_in_a_row, state_.step, last_checkpoint_.empty() ? "none" : last_checkpoint_.string());
+}
+
+void TrainingLoop::write_log_row(double rate) {
+  log_->write_training(state_.step, state_.losses.take(), rate, state_.grad_norm.item<double>(), skipped_);
+}
+
+std::string TrainingLoop::stop_reason() const {
+  if (StopSignal::requested()) return StopSignal::name();
+  const double limit = options_.train.max_seconds;
+  return limit > 0 && since_start_.seconds() >= limit ? fmt::format("the time limit of {} s", limit) : "";
+}
+
+ExitCode TrainingLoop::stop(const std::string& reason) {
+  if (state_.step > 0 && saved_step_ != state_.step) save();
+  log::info("stopped by {} at step {} of {}; go on with the same command and --resume auto", reason, state_.step, total_);
+  return ExitCode::kSaved;
+}
+
+bool TrainingLoop::validation_is_due() const {
+  const double interval = options_.train.validate_epochs * static_cast<double>(epoch_);
+  return state_.step == total_ || (objective_.validate && passes(state_.step, interval));
+}
+
+void TrainingLoop::validate_and_publish() {
+  if (!all_finite(state_.product_values())) fail("the weights are not finite at step {}; the last good checkpoint is {}", state_.step,
+                                                 last_checkpoint_.empty() ? "none" : last_checkpoint_.string());
+  const bool best = objective_.validate && validate();
+  if (objective_.save_product) objective_.save_product(state_.weights.product(state_.product_values()), best);
+}
+
+/// True when this is the best validation so far.
+bool TrainingLoop::validate() {
+  const Stopwatch watch;
+  if (state_.ema) state_.weights.show(state_.ema->values());
+  objective_.model.eval();
+  Metrics metrics;
+  {
+    torch::NoGradGuard no_grad;
+    metrics = objective_.validate();
+  }
+  objective_.model.train();
+  if (state_.ema) state_.weights.show_masters();
+  log_->write_validation(state_.step, metrics, watch.seconds());
+  for (const auto& [name, value] : metrics) {
+    if (name != objective_.best_metric || !std::isfinite(value)) continue;
+    if (state_.best && !(objective_.higher_is_better ? value > *state_.best : value < *state_.best)) continue;
+    state_.best = value;
+    state_.best_step = state_.step;
+    return true;
+  }
+  return false;
+}
+
+void TrainingLoop::save_if_due() {
+  if (state_.step == total_ || since_save_.seconds() >= 60.0 * options_.train.checkpoint_minutes) save();
+}
+
+void TrainingLoop::save() {
+  const Stopwatch watch;
+  check_skipped();
+  run_.check_lock();
+  if (!all_finite(state_.weights.masters())) fail("the weights are not finite at step {}; the last good checkpoint is {}", state_.step,
+                                                  last_checkpoint_.empty() ? "none" : last_checkpoint_.string());
+  Checkpoint checkpoint = state_.checkpoint();
+  checkpoint.dataset_size = dataset_.size();
+  const fs::path file = checkpoint_file(run_ / "checkpoints", state_.step);
+  make_folder(file.parent_path());
+  save_checkpoint(file, checkpoint);
+  prune_checkpoints(file.parent_path(), options_.train.keep_checkpoints);
+  last_checkpoint_ = file;
+  saved_step_ = state_.step;
+  since_save_ = Stopwatch();
+  log::info("saved {} ({:.1f} MB in {:.2f} s)", file.string(), static_cast<double>(fs::file_size(file)) / 1e6, watch.seconds());
+}
+
+}  // namespace
+
+ExitCode train(Objective& objective, const Dataset& dataset, const LoopOptions& options, const RunDir& run) {
+  return TrainingLoop(objective, dataset, options, run).run();
+}
+
+}  // namespace defound

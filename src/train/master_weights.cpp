@@ -1,0 +1,96 @@
+#include "defound/train/master_weights.h"
+
+#include <fmt/ranges.h>
+
+#include <set>
+
+#include "defound/core/error.h"
+
+namespace defound {
+namespace {
+
+torch::Tensor plain_fp32(const torch::Tensor& tensor) {
+  return tensor.is_floating_point() ? tensor.detach().to(torch::kCPU, torch::kFloat32) : tensor.detach().to(torch::kCPU);
+}
+
+std::string shape_text(const torch::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes().vec(), ", ")); }
+
+}  // namespace
+
+MasterWeights::MasterWeights(torch::nn::Module& model, std::span<const ParamGroup> groups, torch::Device device, torch::Dtype precision)
+    : model_(model), device_(device), precision_(precision) {
+  torch::NoGradGuard no_grad;
+  model.to(device);
+  std::set<const void*> grouped;
+  for (const ParamGroup& group : groups)
+    for (size_t i = 0; i < group.params.size(); ++i) {
+      if (!grouped.insert(group.params[i].unsafeGetTensorImpl()).second) fail("parameter {} is in two parameter groups", group.names[i]);
+      names_.push_back(group.names[i]);
+      params_.push_back(group.params[i]);
+    }
+  for (const auto& item : model.named_parameters()) {
+    const bool trained = grouped.contains(item.value().unsafeGetTensorImpl());
+    if (item.value().requires_grad() && !trained) fail("parameter {} is trainable but in no parameter group", item.key());
+    if (!trained && is_cast()) frozen_[item.key()] = item.value().detach().to(torch::kFloat32);
+  }
+  // data() is a second tensor on the same memory: it keeps the fp32 values when the parameter is given others.
+  for (const auto& param : params_) masters_.push_back(param.data().to(torch::kFloat32));
+  if (is_cast()) for (auto& param : model.parameters()) param.set_data(param.data().to(precision));
+}
+
+void MasterWeights::copy_to_model() {
+  torch::NoGradGuard no_grad;
+  if (is_cast() && !params_.empty()) at::_foreach_copy_(params_, masters_);
+}
+
+void MasterWeights::show(const std::vector<torch::Tensor>& values) {
+  torch::NoGradGuard no_grad;
+  if (is_cast()) return at::_foreach_copy_(params_, values);
+  for (size_t i = 0; i < params_.size(); ++i) params_[i].set_data(values[i]);
+}
+
+void MasterWeights::show_masters() { show(masters_); }
+
+TensorMap MasterWeights::product(const std::vector<torch::Tensor>& values) const {
+  TensorMap weights;
+  for (const auto& item : model_.named_buffers()) weights[item.key()] = plain_fp32(item.value());
+  for (const auto& item : model_.named_parameters()) weights[item.key()] = plain_fp32(item.value());
+  for (const auto& [name, value] : frozen_) weights[name] = plain_fp32(value);
+  for (size_t i = 0; i < names_.size(); ++i) weights[names_[i]] = plain_fp32(values[i]);
+  return weights;
+}
+
+void MasterWeights::save(TensorMap& state) const {
+  save_tensors(state, "model/", names_, masters_);
+  for (const auto& item : model_.named_buffers()) state["buffer/" + item.key()] = item.value();
+}
+
+void MasterWeights::load(const TensorMap& state) {
+  load_tensors(state, "model/", names_, masters_);
+  for (const auto& item : model_.named_buffers()) load_tensors(state, "buffer/", {item.key()}, {item.value()});
+  copy_to_model();
+}
+
+bool all_finite(const std::vector<torch::Tensor>& tensors) {
+  if (tensors.empty()) return true;
+  torch::NoGradGuard no_grad;
+  // The largest magnitude: unlike a sum of squares it cannot overflow.
+  return torch::stack(at::_foreach_norm(tensors, std::numeric_limits<double>::infinity())).isfinite().all().item<bool>();
+}
+
+void load_tensors(const TensorMap& state, const std::string& prefix, const std::vector<std::string>& names, const std::vector<torch::Tensor>& tensors) {
+  torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto found = state.find(prefix + names[i]);
+    if (found == state.end()) fail("the checkpoint lacks {}{}: it belongs to another model", prefix, names[i]);
+    if (found->second.sizes() != tensors[i].sizes())
+      fail("{}{} has shape {} in the checkpoint, {} in the model", prefix, names[i], shape_text(found->second), shape_text(tensors[i]));
+    tensors[i].copy_(found->second);
+  }
+}
+
+void save_tensors(TensorMap& state, const std::string& prefix, const std::vector<std::string>& names, const std::vector<torch::Tensor>& tensors) {
+  for (size_t i = 0; i < names.size(); ++i) state[prefix + names[i]] = tensors[i];
+}
+
+}  // namespace defound

@@ -1,0 +1,50 @@
+#include "defound/train/training_log.h"
+
+#include "defound/core/log.h"
+
+namespace defound {
+
+TrainingLog::TrainingLog(const RunDir& run, int64_t total_steps, int64_t steps_per_epoch, int64_t batch_size, int64_t start_step)
+    : steps_per_epoch_(steps_per_epoch), batch_size_(batch_size), metrics_(run / "metrics.jsonl", start_step),
+      tensorboard_(run.path(), start_step), progress_("training", total_steps * batch_size, start_step * batch_size, "images") {}
+
+void TrainingLog::add_step(int64_t step, double seconds, double waited) {
+  ++steps_;
+  seconds_ += seconds;
+  waited_ += waited;
+  progress_.update(step * batch_size_, note_);
+}
+
+void TrainingLog::write(int64_t step, const NamedValues& values) {
+  NamedValues row{{"epoch", static_cast<double>(step) / static_cast<double>(steps_per_epoch_)}};
+  row.insert(row.end(), values.begin(), values.end());
+  metrics_.write(step, row);
+  tensorboard_.write(step, row);
+}
+
+void TrainingLog::write_training(int64_t step, const NamedValues& losses, double rate, double grad_norm, int64_t skipped) {
+  const double images_per_second = static_cast<double>(steps_ * batch_size_) / std::max(1e-9, seconds_);
+  NamedValues row = losses;
+  row.insert(row.end(), {{"learning_rate", rate}, {"grad_norm", grad_norm}, {"images_per_second", images_per_second},
+                         {"data_wait", waited_ / std::max(1e-9, seconds_)}});
+  if (skipped > 0) row.emplace_back("skipped_steps", static_cast<double>(skipped));
+  write(step, row);
+  if (!losses.empty()) note_ = fmt::format("{} {:.4f}", losses[0].first, losses[0].second);
+  log::debug("step {}: {}, rate {:.3g}, gradient norm {:.3g}, {:.1f} images/s", step, note_, rate, grad_norm, images_per_second);
+  steps_ = 0;
+  seconds_ = waited_ = 0;
+}
+
+void TrainingLog::write_validation(int64_t step, const Metrics& metrics, double seconds) {
+  NamedValues row;
+  std::string text;
+  for (const auto& [name, value] : metrics) {
+    row.emplace_back("val_" + name, value);
+    text += fmt::format("{}{} {:.4f}", text.empty() ? "" : ", ", name, value);
+  }
+  write(step, row);
+  log::info("validation at step {} (epoch {:.2f}): {} ({})", step, static_cast<double>(step) / static_cast<double>(steps_per_epoch_), text,
+            duration_text(seconds));
+}
+
+}  // namespace defound

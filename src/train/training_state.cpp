@@ -1,0 +1,79 @@
+#include "defound/train/training_state.h"
+
+#include "defound/core/error.h"
+
+namespace defound {
+
+TrainingState::TrainingState(Objective& objective, const LoopOptions& options)
+    : weights(objective.model, objective.groups, options.device, options.precision),
+      gradients(weights),
+      optimizer(objective.groups, weights.masters(), {options.train.adam_beta1, options.train.adam_beta2}),
+      loss_scale(options.precision == torch::kFloat16, options.device),
+      skipped(options.device),
+      losses(options.device),
+      objective_(objective),
+      draws_(options.seed, "train"),
+      micro_batch_size_(options.train.micro_batch_size > 0 ? options.train.micro_batch_size : options.train.batch_size),
+      max_grad_norm_(options.train.max_grad_norm) {
+  if (options.train.ema_decay > 0) ema.emplace(options.train.ema_decay, weights.names(), weights.masters());
+}
+
+void TrainingState::backward(const Batch& part, double share) {
+  const Losses values = objective_.loss(part, draws_);
+  if (values.empty() || values[0].second.numel() != 1) fail("an objective's first loss must be one number");
+  losses.add(values, share);
+  loss_scale.apply(values[0].second.reshape({}) * share).backward();
+  gradients.add();
+}
+
+void TrainingState::advance(const Batch& batch, double rate) {
+  for (int64_t begin = 0; begin < batch.size(); begin += micro_batch_size_) {
+    const int64_t end = std::min(begin + micro_batch_size_, batch.size());
+    backward(end - begin == batch.size() ? batch : batch.slice(begin, end), static_cast<double>(end - begin) / static_cast<double>(batch.size()));
+  }
+  torch::NoGradGuard no_grad;
+  const torch::Tensor unscale = loss_scale.inverse();
+  grad_norm = unscale.defined() ? gradients.norm() * unscale : gradients.norm();
+  const torch::Tensor bad_loss = ~losses.step_loss().isfinite(), bad_gradient = ~grad_norm.isfinite();
+  const torch::Tensor skip = (bad_loss | bad_gradient).to(torch::kFloat32);
+  // An fp16 gradient that overflows under a large loss scale is part of finding the scale, no failure.
+  const torch::Tensor failed = loss_scale.is_on() ? (bad_loss | (bad_gradient & ~loss_scale.can_shrink())).to(torch::kFloat32) : skip;
+
+  torch::Tensor factor = max_grad_norm_ > 0 ? clip_factor(grad_norm, max_grad_norm_) : torch::Tensor();
+  if (unscale.defined()) factor = factor.defined() ? factor * unscale : unscale;
+  if (factor.defined()) gradients.scale(factor);
+  optimizer.step(gradients.sums(), rate, skip);
+  gradients.clear();
+  weights.copy_to_model();
+  loss_scale.update(skip);
+  skipped.update(failed);
+  losses.end_step(skip);
+  ++step;
+  if (ema) ema->update(weights.masters(), step);
+}
+
+Checkpoint TrainingState::checkpoint() const {
+  Checkpoint result{.step = step, .position = position, .best = best, .best_step = best_step};
+  weights.save(result.tensors);
+  optimizer.save(result.tensors);
+  if (ema) ema->save(result.tensors);
+  loss_scale.save(result.tensors);
+  skipped.save(result.tensors);
+  losses.save(result.tensors);
+  return result;
+}
+
+void TrainingState::restore(const Checkpoint& checkpoint) {
+  step = checkpoint.step;
+  position = checkpoint.position;
+  best = checkpoint.best;
+  best_step = checkpoint.best_step;
+  weights.load(checkpoint.tensors);
+  optimizer.load(checkpoint.tensors);
+  if (ema) ema->load(checkpoint.tensors);
+  loss_scale.load(checkpoint.tensors);
+  skipped.load(checkpoint.tensors);
+  losses.load(checkpoint.tensors);
+}
+
+}  // namespace defound

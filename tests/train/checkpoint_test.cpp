@@ -1,0 +1,94 @@
+#include "defound/train/checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include "defound/core/error.h"
+#include "support/temp_folder.h"
+
+namespace defound {
+namespace {
+
+Checkpoint made_up(int64_t step) {
+  Checkpoint checkpoint{.step = step, .position = {3, 17}, .dataset_size = 40, .best = 1.0 / 3, .best_step = 2};
+  checkpoint.tensors = {{"model/w", torch::full({3, 5}, static_cast<float>(step))}, {"optimizer/steps", torch::tensor(2.5F)},
+                        {"buffer/n", torch::arange(4)}, {"model/half", torch::ones({2}, torch::kBFloat16)}};
+  return checkpoint;
+}
+
+std::string flip(std::string content, size_t byte, int bit) {
+  content[byte] = static_cast<char>(content[byte] ^ (1 << bit));
+  return content;
+}
+
+TEST(Checkpoint, RoundTrip) {
+  const testing::TempFolder folder;
+  const auto file = checkpoint_file(folder.path(), 123);
+  EXPECT_EQ(file.filename(), "step-000123.safetensors");
+  save_checkpoint(file, made_up(123));
+  const auto found = find_newest_checkpoint(folder.path());
+  ASSERT_TRUE(found);
+  const Checkpoint& read = found->checkpoint;
+  EXPECT_EQ(found->file, file);
+  EXPECT_EQ(read.step, 123);
+  EXPECT_EQ(read.position.epoch, 3);
+  EXPECT_EQ(read.position.sample, 17);
+  EXPECT_EQ(read.dataset_size, 40);
+  EXPECT_EQ(read.best, 1.0 / 3);
+  EXPECT_EQ(read.best_step, 2);
+  const Checkpoint written = made_up(123);
+  ASSERT_EQ(read.tensors.size(), written.tensors.size());
+  for (const auto& [name, tensor] : written.tensors) EXPECT_TRUE(torch::equal(read.tensors.at(name), tensor)) << name;
+  save_checkpoint(file, Checkpoint{.step = 1});
+  EXPECT_FALSE(load_checkpoint(file).best);
+}
+
+TEST(Checkpoint, TornAtAnyLengthTheOneBeforeIsUsed) {
+  const testing::TempFolder folder;
+  const auto older = checkpoint_file(folder.path(), 9), newer = checkpoint_file(folder.path(), 10);
+  save_checkpoint(older, made_up(9));
+  save_checkpoint(newer, made_up(10));
+  const std::string whole = read_text(newer);
+  for (size_t length = 0; length < whole.size(); length += 1 + length / 16) {
+    write_atomic(newer, whole.substr(0, length));
+    const auto found = find_newest_checkpoint(folder.path());
+    ASSERT_TRUE(found) << length;
+    ASSERT_EQ(found->file, older) << length;
+    ASSERT_TRUE(fs::exists(newer.string() + ".torn"));
+  }
+  write_atomic(newer, whole + "x");
+  EXPECT_EQ(find_newest_checkpoint(folder.path())->file, older);
+  write_atomic(newer, whole);
+  EXPECT_EQ(find_newest_checkpoint(folder.path())->file, newer);
+}
+
+TEST(Checkpoint, AnyFlippedBitIsNoticed) {
+  const testing::TempFolder folder;
+  const auto file = checkpoint_file(folder.path(), 10);
+  save_checkpoint(file, made_up(10));
+  const std::string whole = read_text(file);
+  for (size_t byte = 0; byte < whole.size(); ++byte) {
+    write_atomic(file, flip(whole, byte, static_cast<int>(byte % 8)));
+    ASSERT_THROW(load_checkpoint(file), Error) << "byte " << byte << " of " << whole.size();
+  }
+}
+
+TEST(Checkpoint, NothingWholeIsNothing) {
+  const testing::TempFolder folder;
+  EXPECT_FALSE(find_newest_checkpoint(folder / "missing"));
+  folder.write("step-000003.safetensors", "torn");
+  folder.write("step-x.safetensors", "");
+  folder.write("notes.txt", "");
+  EXPECT_FALSE(find_newest_checkpoint(folder.path()));
+}
+
+TEST(Checkpoint, StepsAreOrderedAsNumbers) {
+  const testing::TempFolder folder;
+  for (const int64_t step : {999999, 1000000, 20}) save_checkpoint(checkpoint_file(folder.path(), step), made_up(step));
+  EXPECT_EQ(find_newest_checkpoint(folder.path())->checkpoint.step, 1000000);
+  prune_checkpoints(folder.path(), 2);
+  EXPECT_FALSE(fs::exists(checkpoint_file(folder.path(), 20)));
+  EXPECT_TRUE(fs::exists(checkpoint_file(folder.path(), 999999)));
+}
+
+}  // namespace
+}  // namespace defound
