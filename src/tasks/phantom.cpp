@@ -3,11 +3,8 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <exception>
 #include <fstream>
-#include <mutex>
 #include <set>
-#include <thread>
 
 #include "defound/config/json.h"
 #include "defound/core/error.h"
@@ -15,14 +12,16 @@
 #include "defound/core/log.h"
 #include "defound/core/progress.h"
 #include "defound/core/stop.h"
+#include "defound/data/parallel_for.h"
 #include "defound/data/phantom/phantom_set.h"
+#include "defound/data/split.h"
 #include "defound/image/image_io.h"
 
 namespace defound {
 namespace {
 
 phantom::SetOptions set_options(const PhantomConfig& config) {
-  phantom::SetOptions options{config.modality, config.labels, config.balance, config.count, config.images_per_patient, config.val_share, config.test_share};
+  phantom::SetOptions options{config.modality, config.labels, config.balance, config.count, config.images_per_patient, parse_shares(config.shares)};
   if (options.labels.empty()) {
     options.labels = config.modality == "cxr" ? std::vector<std::string>{"no_finding", "pneumonia"} : std::vector<std::string>{"no_dr", "severe"};
   }
@@ -31,12 +30,12 @@ phantom::SetOptions set_options(const PhantomConfig& config) {
 
 /// The folder without a slash at its end, empty or missing so far.
 fs::path checked_output(const std::string& output) {
-  if (output.empty()) reject("output: not given; name the folder to write");
+  if (output.empty()) reject("--output is missing: the folder to write");
   fs::path path = fs::path(output).lexically_normal();
   if (path.filename().empty()) path = path.parent_path();
   std::error_code error;
-  if (fs::exists(path, error) && !fs::is_directory(path, error)) reject("output: {} is a file; name a folder", path.string());
-  if (fs::exists(path, error) && !fs::is_empty(path, error)) reject("output: the folder {} is not empty; name another or remove it first", path.string());
+  if (fs::exists(path, error) && !fs::is_directory(path, error)) reject("--output {} is a file; name a folder", path.string());
+  if (fs::exists(path, error) && !fs::is_empty(path, error)) reject("--output {} is not empty; name another folder or remove this one", path.string());
   return path;
 }
 
@@ -48,34 +47,23 @@ void write_file(const fs::path& path, const std::string& content) {
   if (!file) fail("cannot write {}: {}", path.string(), std::strerror(errno));
 }
 
-/// Draws and writes all images below `folder`, each by whichever thread is free.
+/// Draws and writes all images below `folder`; the first fault or a signal ends the work.
 void write_images(const PhantomConfig& config, const Draws& draws, const std::vector<phantom::Row>& rows, const fs::path& folder) {
   Progress progress("phantom", static_cast<int64_t>(rows.size()));
   const StopSignal stop;
-  std::atomic<size_t> next{0};
-  std::mutex mutex;  // guards what stands below
-  int64_t done = 0;
-  std::exception_ptr first_error;
-  const auto work = [&] {
+  std::atomic<bool> failed{false};
+  const auto write_one = [&](int64_t i) {
+    if (failed || StopSignal::requested()) return;
     try {
-      for (size_t i = next++; i < rows.size() && !StopSignal::requested(); i = next++) {
-        const Image image = phantom::render(config.modality, draws, rows[i], config.size);
-        write_file(folder / rows[i].path, config.image_format == "png" ? encode_png(image) : encode_jpeg(image));
-        const std::scoped_lock lock(mutex);
-        progress.update(++done);
-      }
+      const phantom::Row& row = rows[static_cast<size_t>(i)];
+      const Image image = phantom::render(config.modality, draws, row, config.size);
+      write_file(folder / row.path, config.image_format == "png" ? encode_png(image) : encode_jpeg(image));
     } catch (...) {
-      const std::scoped_lock lock(mutex);
-      if (!first_error) first_error = std::current_exception();
-      next = rows.size();
+      failed = true;
+      throw;
     }
   };
-  const int64_t cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
-  std::vector<std::thread> threads;
-  for (int64_t i = 1; i < (config.threads > 0 ? config.threads : cores); ++i) threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads) thread.join();
-  if (first_error) std::rethrow_exception(first_error);
+  parallel_for(static_cast<int64_t>(rows.size()), config.threads, write_one, [&](int64_t done) { progress.update(done); });
   if (StopSignal::requested()) fail("stopped by {}: nothing was written; run the same command again", StopSignal::name());
 }
 
@@ -88,8 +76,7 @@ void PhantomConfig::visit(Visitor& v) {
   v(field("labels", "fundus: some of no_dr,mild,moderate,severe,proliferative; cxr: no_finding,pneumonia; empty: no_dr,severe or both"), labels);
   v(field("balance", "relative number of images of each label, separated by commas; empty: equal"), balance);
   v(field("images_per_patient", "a patient has 1 to so many images").range(1, 1000), images_per_patient);
-  v(field("val_share", "share of the images whose patients are in split val").range(0, 1), val_share);
-  v(field("test_share", "share of the images whose patients are in split test").range(0, 1), test_share);
+  v(field("shares", "shares of train,val,test, which add up to 1; all images of a patient go together"), shares);
   v(field("image_format", "png or jpg").one_of({"png", "jpg"}), image_format);
   v(field("seed", "all randomness follows from it").range(0, 9.0e18), seed);
   v(field("output", "the new folder: class folders and manifest.csv"), output);

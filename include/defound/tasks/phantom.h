@@ -8,7 +8,7 @@ struct PhantomConfig : Config {
   std::vector<std::string> labels;     ///< empty: no_dr,severe (fundus); no_finding,pneumonia (cxr)
   std::vector<int64_t> balance;
   int64_t count = 1000, size = 256, images_per_patient = 2;
-  double val_share = 0.15, test_share = 0.2;
+  std::vector<std::string> shares{"0.7", "0.1", "0.2"};
   std::string image_format = "png";
   int64_t seed = 0;
   std::string output;

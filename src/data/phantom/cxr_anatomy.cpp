@@ -155,7 +155,7 @@ std::vector<Blob> draw_opacities(const ChestAnatomy& chest, RandomStream stream)
     const Point center{side * stream.uniform(0.18, 0.68), chest.apex + stream.uniform(0.3, 1.25)};
     const bool behind_heart = std::abs(center.x) < (side > 0 && center.y > -0.1 ? 0.4 : 0.26);  // would hardly show
     if (behind_heart || chest.lung(center) < 0.99) continue;
-    Blob blob = oval(center, stream.uniform(0.14, 0.25), stream.uniform(1.0, 1.25), stream.uniform(0, M_PI), stream.uniform(0.6, 1.0));
+    Blob blob = oval(center, stream.uniform(0.15, 0.25), stream.uniform(1.0, 1.25), stream.uniform(0, M_PI), stream.uniform(0.6, 1.0));
     blob.roughness = 0.5;
     blob.key = (static_cast<uint64_t>(stream.bits()) << 32) | stream.bits();
     opacities.push_back(blob);

@@ -51,7 +51,8 @@ void draw_leads(ChestCamera& camera, RandomStream& stream) {
 ChestCamera draw_camera(RandomStream& stream, int64_t size) {
   const double half = static_cast<double>(size) / 2;
   const Point center{0.07 * stream.normal(), 0.07 * stream.normal()};
-  ChestCamera camera{View(center, half * stream.uniform(0.88, 1.2), 0.045 * stream.normal(), false, half - 0.5, half - 0.5), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+  const double zoom = stream.uniform(0.88, 1.2), angle = 0.045 * stream.normal();
+  ChestCamera camera{View(center, half * zoom, angle, false, half - 0.5, half - 0.5), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
   camera.window_low = stream.uniform(0.0, 0.16);
   camera.window_high = stream.uniform(1.3, 1.8);
   camera.gamma = stream.uniform(0.7, 1.2);
@@ -136,7 +137,8 @@ class Attenuation {
   double opacity(Point p, size_t pixel) const {
     const double filled = layers_.opacity.values[pixel];
     if (filled <= 0) return 0;
-    return filled * chest_.aeration * (0.66 + 0.3 * texture_.layered(6 * p.x + 31, 6 * p.y, 3));
+    // Patchy: alveoli filled with fluid beside others that still hold air.
+    return filled * chest_.aeration * std::clamp(0.74 + 0.75 * texture_.layered(8 * p.x + 31, 8 * p.y, 2), 0.1, 1.15);
   }
   double bones(Point p, size_t pixel) const {
     const double beside = (p.x - chest_.spine(p.y)) / chest_.spine_width, phase = 2 * M_PI * p.y / chest_.vertebra;

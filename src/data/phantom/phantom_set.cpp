@@ -1,14 +1,15 @@
 #include "defound/data/phantom/phantom_set.h"
 
-#include <fmt/ranges.h>
-
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "defound/core/error.h"
 #include "defound/core/files.h"
+#include "defound/data/csv.h"
 #include "defound/data/phantom/cxr_phantom.h"
 #include "defound/data/phantom/fundus_phantom.h"
+#include "defound/data/split.h"
 
 namespace defound::phantom {
 namespace {
@@ -18,7 +19,7 @@ int grade_of(const std::string& label, const std::string& modality) {
   const auto found = std::find(known.begin(), known.end(), label);
   if (found != known.end()) return static_cast<int>(found - known.begin());
   const std::string near = nearest(label, known);
-  reject("labels: {} phantoms have no label {}{}; known are {}", modality, label, near.empty() ? "" : " (did you mean " + near + "?)",
+  reject("--labels: {} phantoms have no label {}{}; known are {}", modality, label, near.empty() ? "" : " (did you mean " + near + "?)",
          fmt::join(known, ", "));
 }
 
@@ -27,9 +28,9 @@ std::vector<int64_t> class_counts(const SetOptions& options) {
   std::vector<int64_t> weights = options.balance;
   if (weights.empty()) weights.assign(options.labels.size(), 1);
   if (weights.size() != options.labels.size()) {
-    reject("balance: {} numbers for {} labels; give one number for each label", weights.size(), options.labels.size());
+    reject("--balance: {} numbers for {} labels; give one number for each label", weights.size(), options.labels.size());
   }
-  for (const int64_t weight : weights) if (weight < 1) reject("balance: {} is no relative number of images; each must be at least 1", weight);
+  for (const int64_t weight : weights) if (weight < 1) reject("--balance: {} is no relative number of images; each must be at least 1", weight);
   const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
   std::vector<int64_t> counts;
   double before = 0;
@@ -46,7 +47,6 @@ struct Patient {
   uint64_t id;
   size_t label;
   int64_t images;
-  const char* split = "train";
 };
 
 /// Patients take turns over the labels; how many images one has is drawn before its label is known.
@@ -67,27 +67,14 @@ std::vector<Patient> draw_patients(std::vector<int64_t> left, int64_t most_image
   }
 }
 
-/// Gives patients of one label to test, then to val, until each has its share of the images; the others train.
-void draw_splits(std::vector<Patient>& patients, size_t label, const SetOptions& options, const Draws& draws) {
-  std::vector<Patient*> members;
-  double images = 0;
-  for (Patient& patient : patients) {
-    if (patient.label != label) continue;
-    members.push_back(&patient);
-    images += static_cast<double>(patient.images);
+void draw_splits(std::vector<Row>& rows, const std::array<double, 3>& shares, uint64_t seed) {
+  ImageTable table;
+  for (const Row& row : rows) {
+    ImageRow& image = table.rows.emplace_back();
+    image.label_name = row.label, image.patient = row.patient;
   }
-  double test = 0, val = 0;
-  for (const int64_t i : permutation(static_cast<int64_t>(members.size()), draws.purpose("split"), static_cast<int64_t>(label))) {
-    Patient& patient = *members[static_cast<size_t>(i)];
-    const auto add = static_cast<double>(patient.images);
-    if (test + add / 2 <= options.test_share * images) {
-      test += add;
-      patient.split = "test";
-    } else if (val + add / 2 <= options.val_share * images) {
-      val += add;
-      patient.split = "val";
-    }
-  }
+  assign_splits(table, shares, seed);
+  for (size_t i = 0; i < rows.size(); ++i) rows[i].split = table.rows[i].split;
 }
 
 }  // namespace
@@ -96,35 +83,31 @@ const std::vector<std::string>& known_labels(const std::string& modality) {
   static const std::vector<std::string> fundus{"no_dr", "mild", "moderate", "severe", "proliferative"}, cxr{"no_finding", "pneumonia"};
   if (modality == "fundus") return fundus;
   if (modality == "cxr") return cxr;
-  reject("modality: {} is unknown; fundus and cxr are known", modality);
+  reject("--modality: {} is unknown; fundus and cxr are known", modality);
 }
 
 std::vector<Row> plan_set(const SetOptions& options, const Draws& draws) {
-  if (options.labels.empty()) reject("labels: none given; known are {}", fmt::join(known_labels(options.modality), ", "));
+  if (options.labels.empty()) reject("--labels: none given; known are {}", fmt::join(known_labels(options.modality), ", "));
   std::vector<int> grades;
   for (const std::string& label : options.labels) {
     grades.push_back(grade_of(label, options.modality));
-    if (std::count(grades.begin(), grades.end(), grades.back()) > 1) reject("labels: {} is named twice", label);
+    if (std::count(grades.begin(), grades.end(), grades.back()) > 1) reject("--labels: {} is named twice", label);
   }
-  if (options.val_share + options.test_share >= 1) {
-    reject("val_share {} and test_share {} leave no images to train on; their sum must be below 1", options.val_share, options.test_share);
-  }
-  std::vector<Patient> patients = draw_patients(class_counts(options), options.images_per_patient, draws);
-  for (size_t label = 0; label < options.labels.size(); ++label) draw_splits(patients, label, options, draws);
   std::vector<Row> rows;
-  for (const Patient& patient : patients) {
+  for (const Patient& patient : draw_patients(class_counts(options), options.images_per_patient, draws)) {
     for (int64_t i = 0; i < patient.images; ++i) {
       const std::string& label = options.labels[patient.label];
       const std::string name = fmt::format("{}-{:06d}", options.modality, patient.id);
-      rows.push_back({fmt::format("{}/{}_{:02d}", label, name, i), label, name, patient.split, patient.id, rows.size(), grades[patient.label]});
+      rows.push_back({fmt::format("{}/{}_{:02d}", label, name, i), label, name, "", patient.id, rows.size(), grades[patient.label]});
     }
   }
+  draw_splits(rows, options.shares, draws.key());
   return rows;
 }
 
 std::string manifest_text(const std::vector<Row>& rows) {
-  std::string text = "path,label,patient,split\r\n";
-  for (const Row& row : rows) text += fmt::format("{},{},{},{}\r\n", row.path, row.label, row.patient, row.split);
+  std::string text = csv_line({"path", "label", "patient", "split"});
+  for (const Row& row : rows) text += csv_line({row.path, row.label, row.patient, row.split});
   return text;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ struct SetOptions {
   std::vector<int64_t> balance;        ///< relative numbers of images, one for each label; empty: equal
   int64_t count = 0;                   ///< images in all
   int64_t images_per_patient = 2;      ///< at most; each patient has 1 .. that many
-  double val_share = 0.15, test_share = 0.2;
+  std::array<double, 3> shares{0.7, 0.1, 0.2};   ///< of the images that go to train, val and test
 };
 
 /// One image of the set: what the manifest says of it, and what it is drawn from.
@@ -27,8 +28,8 @@ struct Row {
 /// The labels of a modality; a label's place is its grade.
 const std::vector<std::string>& known_labels(const std::string& modality);
 
-/// Which patients and images a set has. Each patient has one label and stands in one split; splits are drawn within each
-/// label. Rejects (exit 2) labels that are unknown or named twice and a balance that does not fit them.
+/// Which patients and images a set has. Each patient has one label and stands in one split (assign_splits); all but
+/// labels and splits is drawn without knowing the label. Rejects (exit 2) labels that are unknown or named twice and a balance that does not fit them.
 std::vector<Row> plan_set(const SetOptions& options, const Draws& draws);
 
 /// RFC 4180 text with the columns path,label,patient,split.
