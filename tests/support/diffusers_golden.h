@@ -6,6 +6,7 @@
 
 #include "defound/config/json.h"
 #include "defound/tensor/safetensors.h"
+#include "support/tensors.h"
 
 namespace defound::testing {
 
@@ -25,13 +26,5 @@ struct DiffusersGolden {
   Safetensors file;
   Json config;
 };
-
-/// Largest difference, as a share of the largest expected value.
-inline double relative_error(const torch::Tensor& actual, const torch::Tensor& expected) {
-  if (actual.sizes() != expected.sizes()) return INFINITY;
-  const torch::Tensor reference = expected.to(torch::kFloat64);
-  const double difference = (actual.detach().to(torch::kFloat64) - reference).abs().max().item<double>();
-  return difference / std::max(1e-300, reference.abs().max().item<double>());
-}
 
 }  // namespace defound::testing
