@@ -76,8 +76,7 @@ class Finetuning {
   Losses loss(const Batch& batch, const Draws& draws) {
     const RowDraws rows{draws.purpose("drop_path"), batch.ids};
     const torch::Tensor logits = model_.forward(batch.images, &rows).to(torch::kFloat);  // [N, classes]
-    const auto options = torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(config_.label_smoothing);
-    return {{"loss", torch::nn::functional::cross_entropy(logits, batch.labels, options)}};
+    return {{"loss", torch::cross_entropy_loss(logits, batch.labels, /*weight=*/{}, at::Reduction::Mean, /*ignore_index=*/-100, config_.label_smoothing)}};
   }
 
   Metrics validate() {

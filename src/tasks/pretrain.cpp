@@ -7,6 +7,7 @@
 #include "defound/models/flops.h"
 #include "defound/models/key_maps.h"
 #include "defound/models/mae.h"
+#include "defound/nn/patches.h"
 #include "defound/tasks/loop_setup.h"
 #include "defound/tasks/plan.h"
 #include "defound/tasks/reconstruction.h"
