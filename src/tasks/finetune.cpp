@@ -67,7 +67,7 @@ class Finetuning {
             .groups = layer_decay_groups(model_, model_.config.depth, config_.train.weight_decay, config_.layer_decay),
             .loss = [this](const Batch& batch, const Draws& draws) { return loss(batch, draws); },
             .validate = [this] { return validate(); },
-            .best_metric = "val_auroc",
+            .best_metric = "auroc",
             .higher_is_better = true,
             .save_product = [this](const TensorMap& weights, bool best) { save(weights, best); }};
   }
@@ -81,7 +81,7 @@ class Finetuning {
 
   Metrics validate() {
     const ClassificationMetrics metrics(predict(model_, held_out_, 64, device_));
-    return {{"val_auroc", metrics.value("macro_auroc")}, {"val_aupr", metrics.value("macro_aupr")}, {"val_accuracy", metrics.value("accuracy")}};
+    return {{"auroc", metrics.value("macro_auroc")}, {"aupr", metrics.value("macro_aupr")}, {"accuracy", metrics.value("accuracy")}};
   }
 
   void save(const TensorMap& weights, bool best) {

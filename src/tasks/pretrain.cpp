@@ -98,7 +98,7 @@ class MaePretraining {
       nothing += zero.item<double>() * static_cast<double>(batch.size());
       seen += batch.size();
     });
-    return {{"val_loss", loss / static_cast<double>(seen)}, {"val_loss_of_zero_prediction", nothing / static_cast<double>(seen)}};
+    return {{"loss", loss / static_cast<double>(seen)}, {"loss_of_zero_prediction", nothing / static_cast<double>(seen)}};
   }
 
   void save(const TensorMap& weights) {

@@ -83,7 +83,7 @@ class GeneratorTraining {
             .groups = weight_decay_groups(*generator_.model, config_.train.weight_decay),
             .loss = [this](const Batch& batch, const Draws& draws) { return Losses{{"loss", loss(batch, draws, config_.condition_dropout)}}; },
             .validate = [this] { return validate(); },
-            .best_metric = "val_loss",
+            .best_metric = "loss",
             .higher_is_better = false,
             .save_product = [this](const TensorMap& weights, bool) { generator_.save(run_ / "generator", weights); }};
   }
@@ -133,7 +133,7 @@ class GeneratorTraining {
       sum += loss(batch.to(device_), Draws(0, "validation"), 0).item<double>() * static_cast<double>(batch.size());
       seen += batch.size();
     });
-    return {{"val_loss", sum / static_cast<double>(seen)}};
+    return {{"loss", sum / static_cast<double>(seen)}};
   }
 
   const TrainGeneratorConfig& config_;

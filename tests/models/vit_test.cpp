@@ -87,7 +87,7 @@ TEST(Vit, InitKeepsTheHeadSmall) {
   EXPECT_NEAR(model.head->weight.std().item<double>(), 2e-5, 5e-6);
   EXPECT_NEAR(model.blocks->list[1]->mlp->fc1->weight.std().item<double>(), 0.02, 0.002);
   EXPECT_TRUE(model.fc_norm->weight.eq(1).all().item<bool>());
-  EXPECT_TRUE(model.norm.is_empty());
+  EXPECT_TRUE(model.norm == nullptr);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "defound/tensor/load_weights.h"
 
+#include <torch/nn/modules/linear.h>
 #include <gtest/gtest.h>
 
 #include "../support/expect_error.h"

@@ -1,4 +1,5 @@
 #pragma once
+#include <torch/nn/modules/linear.h>
 #include <torch/torch.h>
 
 #include <functional>

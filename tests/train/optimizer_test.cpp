@@ -1,5 +1,7 @@
 #include "defound/train/optimizer.h"
 
+#include <torch/nn/utils/clip_grad.h>
+#include <torch/optim/adamw.h>
 #include <gtest/gtest.h>
 
 #include "defound/train/gradients.h"
