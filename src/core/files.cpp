@@ -75,6 +75,13 @@ void write_atomic(const fs::path& path, std::string_view content) {
   });
 }
 
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  const bool found = fs::exists(path, error);
+  if (error) fail("cannot look at {}: {}", path.string(), error.message());
+  return found;
+}
+
 void make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);

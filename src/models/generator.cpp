@@ -27,7 +27,8 @@ Generator Generator::make(const UNet2DConditionConfig& unet, const LabelTableCon
   if (!unet.sample_size) reject("the UNet's sample_size is not set; it is the side of the latents");
   if (unet.in_channels != unet.out_channels) reject("the UNet has {} in_channels but {} out_channels; a generator needs equally many", unet.in_channels, unet.out_channels);
   const int64_t channels = vae ? vae->config().latent_channels : 3;
-  if (unet.in_channels != channels) reject("the UNet has {} in_channels; {} are {}", unet.in_channels, vae ? "the autoencoder's latents" : "pixels without an autoencoder", channels);
+  if (unet.in_channels != channels)
+    reject("the UNet has {} in_channels; {} are {}", unet.in_channels, vae ? "the autoencoder's latents" : "pixels without an autoencoder", channels);
   Generator generator{std::make_shared<ConditionalUNet>(unet, condition), std::move(vae), scheduler};
   initialize(*generator.model->unet, draws.purpose("unet"));
   generator.model->condition->draw(draws.purpose("condition"));

@@ -65,7 +65,8 @@ Generator Generator::load(const fs::path& folder) {
   const Json index = read_config(folder / "model_index.json");
   const fs::path unet_config = folder / "unet" / "config.json", unet_weights = folder / "unet" / kDiffusersWeights;
   const fs::path scheduler = folder / "scheduler" / "scheduler_config.json", table = folder / "condition" / "model.safetensors";
-  if (index.contains("vae") && !index["vae"].is_null() && !fs::exists(folder / "vae")) reject("{} names a vae, but there is no vae/ beside it", (folder / "model_index.json").string());
+  if (index.contains("vae") && !index["vae"].is_null() && !fs::exists(folder / "vae"))
+    reject("{} names a vae, but there is no vae/ beside it", (folder / "model_index.json").string());
   const UNet2DConditionConfig unet = unet_config_from_json(read_config(unet_config), unet_config.string());
   if (!unet.sample_size) reject("{}: sample_size is not set; it is the side of the latents", unet_config.string());
   Generator generator;

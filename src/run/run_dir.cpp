@@ -34,12 +34,12 @@ void reject_changed_recipe(const fs::path& folder, Config& config) {
 
 /// What there is to continue; rejects what `resume` does not allow.
 bool find_earlier_start(const fs::path& folder, Resume resume) {
-  if (fs::exists(folder) && !fs::is_directory(folder)) reject("output {} is a file; give a folder", folder.string());
-  const bool started = fs::exists(folder / "config.json");
+  if (is_there(folder) && !fs::is_directory(folder)) reject("output {} is a file; give a folder", folder.string());
+  const bool started = is_there(folder / "config.json");
   if (resume == Resume::kMust && !started) reject("nothing to continue: {} holds no config.json; use --resume auto to start", folder.string());
   if (resume == Resume::kNever && started)
     reject("{} already holds a run; use --resume auto to continue it, or give another --output", folder.string());
-  if (started || !fs::exists(folder)) return started;
+  if (started || !is_there(folder)) return started;
   const std::string other = first_content(folder, resume == Resume::kAuto);
   if (!other.empty()) reject("output {} is not empty (it holds {}) and is no run folder; give another --output", folder.string(), other);
   return false;
@@ -62,12 +62,12 @@ Resume parse_resume(const std::string& text) {
 
 RunDir RunDir::open(const fs::path& folder, Resume resume, Config& config, const std::string& command) {
   if (folder.empty()) reject("--output is missing: name the run's folder");
-  if (resume != Resume::kNever && fs::exists(folder / "DONE") && fs::exists(folder / "config.json")) {
+  if (resume != Resume::kNever && is_there(folder / "DONE") && is_there(folder / "config.json")) {
     reject_changed_recipe(folder, config);  // needs no lock: a finished run is only read
     return RunDir(folder, true, true);
   }
   if (resume == Resume::kMust) find_earlier_start(folder, resume);  // before the folder is made
-  if (fs::exists(folder) && !fs::is_directory(folder)) reject("output {} is a file; give a folder", folder.string());
+  if (is_there(folder) && !fs::is_directory(folder)) reject("output {} is a file; give a folder", folder.string());
   make_folder(folder);
   auto lock = std::make_unique<RunLock>(folder);  // first: a running writer is named rather than its files
   const bool continued = find_earlier_start(folder, resume);

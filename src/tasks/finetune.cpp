@@ -7,7 +7,7 @@
 #include "defound/models/flops.h"
 #include "defound/models/key_maps.h"
 #include "defound/models/vit.h"
-#include "defound/tasks/loop_setup.h"
+#include "loop_setup.h"
 #include "defound/tasks/plan.h"
 #include "defound/tasks/predict.h"
 #include "defound/tasks/training_data.h"

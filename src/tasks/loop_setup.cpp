@@ -1,4 +1,4 @@
-#include "defound/tasks/loop_setup.h"
+#include "loop_setup.h"
 
 #include "defound/tensor/device.h"
 

@@ -1,4 +1,4 @@
-#include "defound/tasks/reconstruction.h"
+#include "reconstruction.h"
 
 #include "defound/image/image_io.h"
 #include "defound/nn/patches.h"

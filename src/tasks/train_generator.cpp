@@ -9,7 +9,7 @@
 #include "defound/models/flops.h"
 #include "defound/models/sample_images.h"
 #include "defound/models/unet_presets.h"
-#include "defound/tasks/loop_setup.h"
+#include "loop_setup.h"
 #include "defound/tasks/plan.h"
 #include "defound/tasks/training_data.h"
 #include "defound/tensor/device.h"

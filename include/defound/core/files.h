@@ -20,6 +20,9 @@ void write_atomic(const fs::path& path, std::string_view content);
 /// The same for a product that a function writes: `write(temporary)` gets the temporary path (same extension).
 void publish(const fs::path& path, const std::function<void(const fs::path& temporary)>& write);
 
+/// Whether the path exists; an Error (exit 1) that names it and the reason when that cannot be told.
+bool is_there(const fs::path& path);
+
 /// Creates the folder and its parents; an Error that names it and the reason otherwise.
 void make_folder(const fs::path& path);
 
