@@ -23,8 +23,9 @@ class FlagMaker : public Visitor {
   void group(const std::string& title) override { group_ = title; }
 
   void operator()(const Field& f, bool& v) override {
-    app_.add_flag_function("--" + f.name + "{true}", [this, name = f.name](int64_t) { given_[name] = app_.get_option("--" + name)->results(); },
-                           describe(f, v ? "true" : "false"))->group(group_)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+    const auto keep = [&app = app_, &given = given_, name = f.name](int64_t) { given[name] = app.get_option("--" + name)->results(); };
+    app_.add_flag_function("--" + f.name + "{true}", keep, describe(f, v ? "true" : "false"))->group(group_)
+        ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   }
   void operator()(const Field& f, int64_t& v) override { single(f, "INT", std::to_string(v)); }
   void operator()(const Field& f, double& v) override { single(f, "NUMBER", fmt::format("{}", v)); }
