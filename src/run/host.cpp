@@ -21,6 +21,18 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
+/// What follows "name:" in the first such line of a file, without the blanks around it.
+std::string named_line(const std::string& path, const std::string& name) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const size_t colon = line.find(':');
+    if (!line.starts_with(name) || colon == std::string::npos) continue;
+    const size_t begin = line.find_first_not_of(" \t", colon + 1);
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return "";
+}
+
 std::string first_set(std::initializer_list<const char*> variables) {
   for (const char* name : variables)
     if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
@@ -67,14 +79,16 @@ std::string utc_time() {
 }
 
 std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  std::string name = "unknown processor";
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name") && line.find(": ") != std::string::npos) {
-      name = line.substr(line.find(": ") + 2);
-      break;
-    }
-  return fmt::format("{} ({} threads)", name, std::thread::hardware_concurrency());
+  const std::string name = named_line("/proc/cpuinfo", "model name");
+  return fmt::format("{} ({} threads)", name.empty() ? "unknown processor" : name, std::thread::hardware_concurrency());
+}
+
+std::vector<std::string> gpu_names() {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", error))
+    names.push_back(named_line(entry.path() / "information", "Model"));
+  return names;
 }
 
 }  // namespace defound

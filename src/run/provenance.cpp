@@ -53,39 +53,35 @@ Ancestry read_ancestry(const fs::path& product) {
   return {};
 }
 
-void Provenance::write(const Json& content) const {
-  write_atomic(file_, content.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");  // a command line may hold any bytes
+Provenance::Provenance(fs::path file) : file_(std::move(file)) {
+  content_ = {{"starts", Json::array()}, {"ancestry", {{"patients", Json::array()}, {"image_hashes", Json::array()}}}};
+  if (!fs::exists(file_)) return;
+  content_ = parse_json(read_text(file_), file_.string());
+  if (!content_.is_object() || !content_.value("starts", Json()).is_array()) reject("{}: the list \"starts\" is missing", file_.string());
 }
 
-Json Provenance::read() const {
-  if (!fs::exists(file_)) return {{"starts", Json::array()}, {"ancestry", {{"patients", Json::array()}, {"image_hashes", Json::array()}}}};
-  Json content = parse_json(read_text(file_), file_.string());
-  if (!content.is_object() || !content.value("starts", Json()).is_array()) reject("{}: the list \"starts\" is missing", file_.string());
-  return content;
+void Provenance::write() const {
+  write_atomic(file_, content_.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");  // a command line may hold any bytes
 }
 
-void Provenance::add_start(const std::string& command, const std::string& device) const {
+void Provenance::add_start(const std::string& command, const std::string& device) {
   const ProcessIdentity self = this_process();
-  Json content = read();
-  content["starts"].push_back({{"time", utc_time()}, {"version", version_text()}, {"command", command},
-                               {"folder", fs::current_path().string()}, {"host", self.host}, {"pid", self.pid}, {"job", self.job},
-                               {"processor", processor_name()}, {"device", device}, {"libraries", library_versions()}});
-  write(content);
+  content_["starts"].push_back({{"time", utc_time()}, {"version", version_text()}, {"command", command},
+                                {"folder", fs::current_path().string()}, {"host", self.host}, {"pid", self.pid}, {"job", self.job},
+                                {"processor", processor_name()}, {"gpus", gpu_names()}, {"device", device}, {"libraries", library_versions()}});
+  write();
 }
 
-void Provenance::describe_start(const Json& fields) const {
-  Json content = read();
-  if (content["starts"].empty()) content["starts"].push_back(Json::object());
-  content["starts"].back().update(fields);
-  write(content);
+void Provenance::describe_start(const Json& fields) {
+  content_["starts"].back().update(fields);
+  write();
 }
 
-void Provenance::set_ancestry(const Ancestry& ancestry) const {
-  Json content = read();
+void Provenance::set_ancestry(const Ancestry& ancestry) {
   const Json entry = {{"patients", ancestry.patients}, {"image_hashes", ancestry.image_hashes}};
-  if (content["ancestry"] == entry) return;
-  content["ancestry"] = entry;
-  write(content);
+  if (content_["ancestry"] == entry) return;
+  content_["ancestry"] = entry;
+  write();
 }
 
 }  // namespace defound

@@ -73,9 +73,10 @@ RunDir RunDir::open(const fs::path& folder, Resume resume, Config& config, const
   const bool continued = find_earlier_start(folder, resume);
   if (continued) reject_changed_recipe(folder, config);
 
+  auto provenance = std::make_unique<Provenance>(folder / "provenance.json");
   try {
     write_atomic(folder / "config.json", to_json(config).dump(2) + "\n");
-    Provenance(folder / "provenance.json").add_start(command, device_of(config));
+    provenance->add_start(command, device_of(config));
     log::add_file(folder / "log.txt");
   } catch (...) {
     std::error_code ignored;
@@ -84,6 +85,7 @@ RunDir RunDir::open(const fs::path& folder, Resume resume, Config& config, const
   }
   RunDir run(folder, continued, false);
   run.lock_ = std::move(lock);
+  run.provenance_ = std::move(provenance);
   log::info("{} {} (defound {}, host {}, pid {})", continued ? "continuing" : "starting", folder.string(), version_text(), this_process().host,
             this_process().pid);
   return run;
@@ -97,8 +99,14 @@ RunDir::~RunDir() {
 
 bool RunDir::is_done() const { return done_; }
 bool RunDir::is_continued() const { return continued_; }
-void RunDir::set_ancestry(const Ancestry& ancestry) const { Provenance(path_ / "provenance.json").set_ancestry(ancestry); }
-void RunDir::describe_start(const Json& fields) const { Provenance(path_ / "provenance.json").describe_start(fields); }
+
+void RunDir::set_ancestry(const Ancestry& ancestry) const {
+  if (provenance_) provenance_->set_ancestry(ancestry);
+}
+
+void RunDir::describe_start(const Json& fields) const {
+  if (provenance_) provenance_->describe_start(fields);
+}
 
 void RunDir::check_lock() const {
   if (lock_) lock_->check();

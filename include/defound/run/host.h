@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace defound {
 
@@ -25,5 +26,8 @@ std::string utc_time();
 
 /// The processor's name and the number of its threads, for example "AMD EPYC 9654 (192 threads)".
 std::string processor_name();
+
+/// Names of NVIDIA GPUs as the driver lists them; empty without one.
+std::vector<std::string> gpu_names();
 
 }  // namespace defound

@@ -18,20 +18,21 @@ struct Ancestry {
 /// empty when there is no provenance.json.
 Ancestry read_ancestry(const fs::path& product);
 
-/// provenance.json: {"starts": [a row per start], "ancestry": {"patients": [...], "image_hashes": [...]}}.
+/// provenance.json: {"starts": [a row per start], "ancestry": {"patients": [...], "image_hashes": [...]}}. Read once:
+/// an ancestry of a million images is 70 MB of text, and the run's lock makes this process the only writer.
 class Provenance {
  public:
-  explicit Provenance(fs::path file) : file_(std::move(file)) {}
-  /// A row: time, version, command line, working folder, host, pid, job, processor, libraries, `device` as asked for.
-  void add_start(const std::string& command, const std::string& device) const;
-  /// Further fields of the newest row, for example the device's name.
-  void describe_start(const Json& fields) const;
-  void set_ancestry(const Ancestry& ancestry) const;
+  explicit Provenance(fs::path file);
+  /// A row: time, version, command line, working folder, host, pid, job, processor, GPUs, libraries, `device` as asked for.
+  void add_start(const std::string& command, const std::string& device);
+  /// Further fields of the newest row, for example the device that was chosen.
+  void describe_start(const Json& fields);
+  void set_ancestry(const Ancestry& ancestry);
 
  private:
-  Json read() const;
-  void write(const Json& content) const;
+  void write() const;
   fs::path file_;
+  Json content_;
 };
 
 }  // namespace defound

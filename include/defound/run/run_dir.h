@@ -38,7 +38,8 @@ class RunDir {
   RunDir(fs::path path, bool continued, bool done) : path_(std::move(path)), continued_(continued), done_(done) {}
   fs::path path_;
   bool continued_ = false, done_ = false;
-  std::unique_ptr<RunLock> lock_;       ///< none when the run was done already
+  std::unique_ptr<RunLock> lock_;       ///< this and the next: none when the run was done already
+  std::unique_ptr<Provenance> provenance_;
 };
 
 }  // namespace defound
