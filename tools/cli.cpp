@@ -127,9 +127,10 @@ struct Command {
 
 /// CLI11's message, with the nearest valid flag for an unknown one.
 std::string explain(const CLI::ParseError& error, CLI::App& app) {
-  const auto extras = app.remaining(true);
-  if (extras.empty() || error.get_name() != "ExtrasError") return error.what();
-  const std::string word = extras.front().substr(0, extras.front().find('='));
+  const std::string message = error.what();  // "The following arguments were not expected: 0.5 --mask_ration"
+  if (error.get_name() != "ExtrasError") return message;
+  const size_t flag = message.find("--"), begin = flag != std::string::npos ? flag : message.rfind(' ') + 1;
+  const std::string word = message.substr(begin, message.find_first_of(" =", begin) - begin);
   std::vector<std::string> names;
   const auto apps = app.get_subcommands();
   for (const CLI::Option* option : (apps.empty() ? app : *apps.front()).get_options()) names.push_back("--" + option->get_single_name());

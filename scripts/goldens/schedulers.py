@@ -3,6 +3,7 @@
 The schedulers keep their constants in float32 and two of them cast the samples to it; here both are lifted to float64,
 so that the mathematics can be compared to 1e-9."""
 import json
+import math
 import pathlib
 
 import numpy as np
@@ -86,6 +87,11 @@ def run(name, sampler, cls, config, steps, eta, tensors):
         tensors[f"{name}.noises"] = torch.stack(noises)
 
 
+def finite(config):
+    """Without infinities, which JSON has no word for."""
+    return {key: value for key, value in config.items() if not (isinstance(value, float) and math.isinf(value))}
+
+
 def main():
     tensors = {}
     for name, (sampler, cls, config, steps, eta) in CASES.items():
@@ -99,7 +105,7 @@ def main():
     tensors |= dict(clean=clean, noise=noise, noisy=scheduler.add_noise(clean, noise, timesteps), velocity=scheduler.get_velocity(clean, noise, timesteps),
                     noise_timesteps=timesteps, free=free, conditional=conditional, guided=guided,
                     rescaled=rescale_noise_cfg(guided, conditional, guidance_rescale=0.7))
-    cases = {name: dict(sampler=sampler, steps=steps, eta=eta, config=dict(cls(**config).config)) for name, (sampler, cls, config, steps, eta) in CASES.items()}
+    cases = {name: dict(sampler=sampler, steps=steps, eta=eta, config=finite(cls(**config).config)) for name, (sampler, cls, config, steps, eta) in CASES.items()}
     save_file({k: v.contiguous() for k, v in tensors.items()}, FOLDER / "schedulers.safetensors", metadata={"config": json.dumps(cases, default=str)})
 
 

