@@ -128,7 +128,7 @@ struct Command {
 /// CLI11's message, with the nearest valid flag for an unknown one.
 std::string explain(const CLI::ParseError& error, CLI::App& app) {
   const std::string message = error.what();  // "The following arguments were not expected: 0.5 --mask_ration"
-  if (error.get_name() != "ExtrasError") return message;
+  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return message;
   const size_t flag = message.find("--"), begin = flag != std::string::npos ? flag : message.rfind(' ') + 1;
   const std::string word = message.substr(begin, message.find_first_of(" =", begin) - begin);
   std::vector<std::string> names;

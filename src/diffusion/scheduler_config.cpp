@@ -21,8 +21,10 @@ void SchedulerConfig::visit(Visitor& v) {
   v(field("final_sigmas_type", "noise after the last step").one_of({"zero", "sigma_min"}), final_sigmas_type);
 }
 
-SchedulerConfig scheduler_config_from_json(const Json& values, const std::string& origin) {
+SchedulerConfig scheduler_config_from_json(const Json& given, const std::string& origin) {
   SchedulerConfig config;
+  Json values = given;
+  if (values.is_object() && values.contains("variance_type") && values["variance_type"].is_null()) values.erase("variance_type");  // as DPM-Solver has it
   const std::string class_name = values.is_object() ? values.value("_class_name", "DDIMScheduler") : "";
   config.set_alpha_to_one = class_name != "PNDMScheduler";  // the only default in which the classes differ
   read_diffusers_config(config, values, class_name,

@@ -88,8 +88,10 @@ TEST(UNet2DConditionConfig, SurvivesJson) {
   const DiffusersGolden golden("unet_linear.safetensors");
   const UNet2DConditionConfig config = unet_config_from_json(golden.config, "golden");
   const Json written = unet_config_to_json(config);
-  for (const auto& [key, value] : written.items())
-    if (key != "_class_name") EXPECT_EQ(value, golden.config.at(key)) << key;
+  for (const auto& [key, value] : written.items()) {
+    if (key == "_class_name") continue;
+    EXPECT_EQ(value, golden.config.at(key)) << key;
+  }
   EXPECT_EQ(unet_config_to_json(unet_config_from_json(written, "again")), written);
 }
 
