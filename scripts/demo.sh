@@ -82,17 +82,17 @@ if [ ! -e "$count_file" ]; then
   begin=$(date +%s.%N)
   defound-synthesize --config "$configs/synthesize.json" --generator "$output/generator/generator" --count 16 --precision "$precision" --log_level error --output "$trial/set"
   classes=$(($(ls -d "$trial"/set/*/ | wc -l)))
-  calc "min(4000, max(64, 0.13 * $minutes * 60 * 16 * $classes / ($(date +%s.%N) - $begin))) // $classes" >"$count_file"
+  calc "min(4000, max(256, 0.13 * $minutes * 60 * 16 * $classes / ($(date +%s.%N) - $begin))) // $classes" >"$count_file"
   rm -rf "$trial"
 fi
 defound-synthesize --config "$configs/synthesize.json" --generator "$output/generator/generator" --count "$(cat "$count_file")" "${common[@]}" --output "$output/synthetic"
 
 say "Pretraining: masked autoencoder on the synthetic images, then on the real ones"
 mae_args=(--config "$configs/pretrain-synthetic.json" --data "$output/synthetic")
-mae_steps=$(steps mae-synthetic defound-pretrain 0.14 128 "${mae_args[@]}")
+mae_steps=$(steps mae-synthetic defound-pretrain 0.14 64 "${mae_args[@]}")
 defound-pretrain "${mae_args[@]}" "${common[@]}" --max_train_steps "$mae_steps" --output "$output/mae-synthetic"
 mae_args=(--config "$configs/pretrain-real.json" --data "$manifest" --init "$output/mae-synthetic")
-mae_steps=$(steps mae-real defound-pretrain 0.10 128 "${mae_args[@]}")
+mae_steps=$(steps mae-real defound-pretrain 0.10 64 "${mae_args[@]}")
 defound-pretrain "${mae_args[@]}" "${common[@]}" --max_train_steps "$mae_steps" --output "$output/mae-real"
 
 say "Fine-tuning: from the pretrained encoder, and from random weights for comparison"
