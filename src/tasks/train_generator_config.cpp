@@ -23,7 +23,6 @@ void TrainGeneratorConfig::visit(Visitor& v) {
   v(field("condition_dropout", "share of images whose condition is dropped, for guidance").range(0, 1), condition_dropout);
   v(field("snr_gamma", "min-SNR loss weighting (Hang et al. 2023), usually 5; 0: none").range(0, 1e6), snr_gamma);
   v(field("noise_offset", "strength of a common offset on each image's noise; 0: none").range(0, 1), noise_offset);
-  v(field("sample_every", "steps between sample grids; 0: only at the end").range(0, 1e9), sample_every);
   v(field("sample_steps", "DDIM steps of the sample grids").range(1, 1000), sample_steps);
   v(field("guidance_scale", "classifier-free guidance of the sample grids").range(0, 100), guidance_scale);
   data.visit(v);

@@ -17,7 +17,6 @@ struct TrainGeneratorConfig : Config {
   double condition_dropout = 0.1;
   double snr_gamma = 0;
   double noise_offset = 0;
-  int64_t sample_every = 0;
   int64_t sample_steps = 25;
   double guidance_scale = 3;
   TrainOptions train;
