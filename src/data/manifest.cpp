@@ -11,7 +11,6 @@ namespace defound {
 namespace {
 
 const std::vector<std::string> kKnownColumns{"path", "label", "patient", "split", "prompt", "source"};
-const std::vector<std::string> kSplits{"train", "val", "test"};
 
 bool holds(const std::vector<std::string>& values, const std::string& value) { return std::find(values.begin(), values.end(), value) != values.end(); }
 

@@ -11,8 +11,6 @@
 namespace defound {
 namespace {
 
-constexpr std::array<const char*, 3> kSplits{"train", "val", "test"};
-
 struct Patient {
   std::vector<size_t> rows;
   std::map<std::string, double> labels;   ///< images of each label

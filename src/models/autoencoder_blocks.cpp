@@ -3,14 +3,9 @@
 #include "defound/nn/attend_blocked.h"
 
 namespace defound {
-namespace {
-
-constexpr double kEps = 1e-6;
-
-}  // namespace
 
 PixelAttention::PixelAttention(int64_t channels, int64_t groups)
-    : group_norm_(register_module("group_norm", std::make_shared<GroupNorm>(groups, channels, kEps))),
+    : group_norm_(register_module("group_norm", std::make_shared<GroupNorm>(groups, channels, kAutoencoderNormEps))),
       to_q_(register_module("to_q", std::make_shared<Linear>(channels, channels))),
       to_k_(register_module("to_k", std::make_shared<Linear>(channels, channels))),
       to_v_(register_module("to_v", std::make_shared<Linear>(channels, channels))),
@@ -28,7 +23,7 @@ AutoencoderMidBlock::AutoencoderMidBlock(int64_t channels, int64_t groups, bool 
   if (attention) attentions_ = register_module("attentions", std::make_shared<BlockList<PixelAttention>>());
   if (attention) attentions_->add(channels, groups);
   resnets_ = register_module("resnets", std::make_shared<BlockList<ResnetBlock2D>>());
-  for (int i = 0; i < 2; ++i) resnets_->add(ResnetBlockOptions{.in_channels = channels, .out_channels = channels, .groups = groups, .eps = kEps});
+  for (int i = 0; i < 2; ++i) resnets_->add(ResnetBlockOptions{.in_channels = channels, .out_channels = channels, .groups = groups, .eps = kAutoencoderNormEps});
 }
 
 torch::Tensor AutoencoderMidBlock::forward(torch::Tensor x) {
@@ -40,7 +35,7 @@ torch::Tensor AutoencoderMidBlock::forward(torch::Tensor x) {
 AutoencoderBlock::AutoencoderBlock(int64_t in_channels, int64_t out_channels, int64_t layers, int64_t groups, Resample resample)
     : resnets_(register_module("resnets", std::make_shared<BlockList<ResnetBlock2D>>())) {
   for (int64_t i = 0; i < layers; ++i)
-    resnets_->add(ResnetBlockOptions{.in_channels = i == 0 ? in_channels : out_channels, .out_channels = out_channels, .groups = groups, .eps = kEps});
+    resnets_->add(ResnetBlockOptions{.in_channels = i == 0 ? in_channels : out_channels, .out_channels = out_channels, .groups = groups, .eps = kAutoencoderNormEps});
   if (resample == Resample::kDown) {
     downsamplers_ = register_module("downsamplers", std::make_shared<BlockList<Downsample2D>>());
     downsamplers_->add(out_channels, 0);

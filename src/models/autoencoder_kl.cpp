@@ -4,7 +4,6 @@ namespace defound {
 namespace {
 
 using Resample = AutoencoderBlock::Resample;
-constexpr double kEps = 1e-6;
 
 }  // namespace
 
@@ -17,7 +16,7 @@ AutoencoderEncoder::AutoencoderEncoder(const AutoencoderKLConfig& c)
                       i + 1 < n ? Resample::kDown : Resample::kNone);
   const int64_t deepest = c.block_out_channels.back();
   mid_block_ = register_module("mid_block", std::make_shared<AutoencoderMidBlock>(deepest, c.norm_num_groups, c.mid_block_add_attention));
-  conv_norm_out_ = register_module("conv_norm_out", std::make_shared<GroupNorm>(c.norm_num_groups, deepest, kEps));
+  conv_norm_out_ = register_module("conv_norm_out", std::make_shared<GroupNorm>(c.norm_num_groups, deepest, kAutoencoderNormEps));
   conv_out_ = register_module("conv_out", std::make_shared<Conv2d>(deepest, 2 * c.latent_channels, 3, 1, 1));
 }
 
@@ -38,7 +37,7 @@ AutoencoderDecoder::AutoencoderDecoder(const AutoencoderKLConfig& c)
                     level > 0 ? Resample::kUp : Resample::kNone);
   }
   mid_block_ = register_module("mid_block", std::make_shared<AutoencoderMidBlock>(c.block_out_channels.back(), c.norm_num_groups, c.mid_block_add_attention));
-  conv_norm_out_ = register_module("conv_norm_out", std::make_shared<GroupNorm>(c.norm_num_groups, c.block_out_channels[0], kEps));
+  conv_norm_out_ = register_module("conv_norm_out", std::make_shared<GroupNorm>(c.norm_num_groups, c.block_out_channels[0], kAutoencoderNormEps));
   conv_out_ = register_module("conv_out", std::make_shared<Conv2d>(c.block_out_channels[0], c.out_channels, 3, 1, 1));
 }
 

@@ -3,18 +3,9 @@
 #include <cmath>
 
 #include "defound/core/error.h"
-#include "defound/tensor/random_tensor.h"
+#include "defound/nn/init_weights.h"
 
 namespace defound {
-namespace {
-
-void fill_uniform(torch::Tensor& parameter, double bound, const Draws& draws) {
-  const uint64_t id = 0;
-  parameter.copy_((random_uniform(draws, {&id, 1}, {parameter.numel()}) * 2 - 1).mul_(bound).view(parameter.sizes()));
-}
-
-}  // namespace
-
 void initialize(torch::nn::Module& module, const Draws& draws) {
   torch::NoGradGuard no_grad;
   const auto parameters = module.named_parameters();

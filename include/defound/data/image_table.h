@@ -7,6 +7,9 @@
 
 namespace defound {
 
+/// The values of a split, in the order of --shares.
+inline const std::vector<std::string> kSplits{"train", "val", "test"};
+
 /// One image of a data set.
 struct ImageRow {
   fs::path path;                    ///< ready to be opened

@@ -10,6 +10,9 @@
 
 namespace defound {
 
+/// Of every group norm in the autoencoder (diffusers models/autoencoders/vae.py).
+inline constexpr double kAutoencoderNormEps = 1e-6;
+
 /// Self-attention over pixels with one head, added to its input; keys group_norm, to_q, to_k, to_v, to_out.0.
 class PixelAttention : public torch::nn::Module {
  public:
