@@ -22,6 +22,7 @@ VitConfig model_config(const FinetuneConfig& config, int64_t num_classes) {
   VitConfig vit = vit_config(config.model);
   vit.img_size = config.input_size;
   if (config.patch_size > 0) vit.patch_size = config.patch_size;
+  if (config.depth > 0) vit.depth = config.depth;
   vit.global_pool = config.global_pool;
   vit.drop_path_rate = config.drop_path;
   vit.num_classes = num_classes;

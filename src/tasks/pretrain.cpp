@@ -26,6 +26,7 @@ MaeConfig model_config(const PretrainConfig& config) {
   MaeConfig mae = mae_config(config.model);
   mae.img_size = config.input_size;
   if (config.patch_size > 0) mae.patch_size = config.patch_size;
+  if (config.depth > 0) mae.depth = config.depth;
   mae.norm_pix_loss = config.norm_pix_loss;
   mae.check();
   return mae;

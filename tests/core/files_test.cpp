@@ -11,14 +11,12 @@
 namespace defound {
 namespace {
 
-size_t entries(const fs::path& folder) { return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator())); }
-
 TEST(WriteAtomic, ReplacesTheWholeFileAndLeavesNothingElse) {
   const testing::TempFolder folder;
   write_atomic(folder / "a.txt", "first");
   write_atomic(folder / "a.txt", "second");
   EXPECT_EQ(read_text(folder / "a.txt"), "second");
-  EXPECT_EQ(entries(folder.path()), 1u);
+  EXPECT_EQ(folder.entries(), 1u);
 }
 
 TEST(WriteAtomic, AFullDiskKeepsTheOldFile) {
@@ -39,7 +37,7 @@ TEST(WriteAtomic, AFullDiskKeepsTheOldFile) {
   std::signal(SIGXFSZ, previous);
   EXPECT_NE(message.find("a.txt"), std::string::npos);
   EXPECT_EQ(read_text(folder / "a.txt"), "old");
-  EXPECT_EQ(entries(folder.path()), 1u);
+  EXPECT_EQ(folder.entries(), 1u);
 }
 
 TEST(Publish, AThrowingWriterLeavesNothing) {
@@ -48,7 +46,7 @@ TEST(Publish, AThrowingWriterLeavesNothing) {
                  write_atomic(temporary, "half");
                  fail("no more");
                }), Error);
-  EXPECT_EQ(entries(folder.path()), 0u);
+  EXPECT_EQ(folder.entries(), 0u);
 }
 
 TEST(ReadText, NamesWhatIsMissing) {
