@@ -72,7 +72,7 @@ defound-data stats --data "$manifest" >&2
 
 say "Generator: conditional diffusion on the real training images"
 generator_args=(--config "$configs/generator.json" --data "$manifest")
-generator_steps=$(steps generator defound-train-generator 0.27 32 "${generator_args[@]}")
+generator_steps=$(steps generator defound-train-generator 0.27 16 "${generator_args[@]}")
 defound-train-generator "${generator_args[@]}" "${common[@]}" --max_train_steps "$generator_steps" --output "$output/generator"
 
 say "Synthetic set: the same number of images of each class"
