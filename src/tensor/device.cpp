@@ -1,5 +1,7 @@
 #include "defound/tensor/device.h"
 
+#include <malloc.h>
+
 #include <fstream>
 #include <iterator>
 
@@ -36,9 +38,21 @@ bool computes_bf16() {
   return text.empty() || text.find("bf16") != std::string::npos;
 }
 
+/// Steps free and take the same tensors again and again: memory that goes back to the system in between is cleared page
+/// by page each time, 8 % of a small MAE step on a CPU.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  constexpr int kMebibyte = 1 << 20;
+  mallopt(M_MMAP_THRESHOLD, 32 * kMebibyte);
+  mallopt(M_TRIM_THRESHOLD, 2047 * kMebibyte);
+  mallopt(M_TOP_PAD, 64 * kMebibyte);
+#endif
+}
+
 }  // namespace
 
 torch::Device apply_execution(const ExecutionOptions& options) {
+  keep_freed_memory();
   log::set_level(options.log_level);
   const torch::Device device = parse_device(options.device);
   if (options.precision == "fp16" && device.is_cpu()) reject("precision fp16 needs a GPU; on a CPU use bf16 or fp32");
