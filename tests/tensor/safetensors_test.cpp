@@ -59,7 +59,8 @@ TEST(Safetensors, TensorsAreViewsThatOutliveTheFileAndNeverChangeIt) {
 TEST(Safetensors, ReadsTensorsThatDoNotStandOnTheirSize) {
   const TempFolder folder;
   const std::string numbers("\x01\x00\x00\x80\x3f\x00\x00\x00\x40", 9);
-  const auto path = folder.write("odd.safetensors", file_bytes(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})", numbers));
+  const std::string header = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})";
+  const auto path = folder.write("odd.safetensors", file_bytes(header, numbers));
   EXPECT_TRUE(load_safetensors(path).tensors.at("b").equal(torch::tensor({1.0F, 2.0F})));
 }
 

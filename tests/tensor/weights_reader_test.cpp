@@ -100,7 +100,8 @@ class DamagedFile {
 };
 
 TEST(ReadWeights, CutFilesAreRejected) {
-  for (const char* name : {"mae.pth", "bare.pth", "ddp.pth", "dinov2.pth", "lightning.ckpt", "unknown.pth", "types.pth", "views.pth", "parameters.pth", "without_checksums.pth", "mae.safetensors"}) {
+  for (const char* name : {"mae.pth", "bare.pth", "ddp.pth", "dinov2.pth", "lightning.ckpt", "unknown.pth", "types.pth", "views.pth", "parameters.pth",
+                           "without_checksums.pth", "mae.safetensors"}) {
     DamagedFile file(name);
     for (size_t percent = 0; percent < 100; ++percent) file.expect_named(file.good_.substr(0, file.good_.size() * percent / 100), fmt::format("{} cut at {} %", name, percent));
     EXPECT_EQ(file.rejected_, 100) << name;
