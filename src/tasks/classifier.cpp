@@ -6,20 +6,20 @@
 #include "defound/models/vit.h"
 #include "defound/tasks/weights_file.h"
 #include "defound/tensor/load_weights.h"
-#include "defound/tensor/safetensors.h"
+#include "defound/tensor/weights_reader.h"
 
 namespace defound {
 namespace {
 
 /// The JSON in a file's metadata.
-Json metadata_json(const Safetensors& file, const std::string& key, const fs::path& path) {
+Json metadata_json(const WeightsFile& file, const std::string& key, const fs::path& path) {
   const auto at = file.metadata.find(key);
   if (at == file.metadata.end())
     reject("{} has no \"{}\" in its metadata: a classifier that defound-finetune wrote is needed", path.string(), key);
   return parse_json(at->second, path.string() + " (" + key + ")");
 }
 
-std::vector<std::string> read_classes(const Safetensors& file, const fs::path& path) {
+std::vector<std::string> read_classes(const WeightsFile& file, const fs::path& path) {
   const fs::path beside = path.parent_path() / "classes.json";
   const bool inside = file.metadata.count("defound.classes") > 0;
   if (!inside && !fs::exists(beside)) reject("{} names no classes, and there is no {}", path.string(), beside.string());
@@ -46,7 +46,7 @@ TransformOptions read_transform(const Json& input, const std::string& origin) {
 
 Classifier load_classifier(const std::string& path) {
   Classifier out{weights_file(path, "best.safetensors"), {}, nullptr, nullptr};
-  const Safetensors file = load_safetensors(out.file);
+  const WeightsFile file = read_weights(out.file);
   VitConfig config;
   from_json(config, metadata_json(file, "defound.config", out.file), out.file.string(), UnknownKeys::kIgnore);
   check_ranges(config);
