@@ -6,6 +6,7 @@
 #include "defound/models/key_maps.h"
 #include "defound/models/vit.h"
 #include "defound/tasks/weights_file.h"
+#include "defound/tensor/weights_reader.h"
 #include "model_metadata.h"
 
 namespace defound {
@@ -24,7 +25,7 @@ std::string arch_hint(const TensorMap& weights) {
   return "";
 }
 
-VitConfig encoder_config(const Safetensors& file, const fs::path& path, const EncoderRequest& request) {
+VitConfig encoder_config(const WeightsFile& file, const fs::path& path, const EncoderRequest& request) {
   VitConfig config;
   if (file.metadata.contains("defound.config")) {
     if (!request.arch.empty()) reject("{} says itself what it is; leave --arch out", path.string());
@@ -52,7 +53,7 @@ fs::path encoder_file(const std::string& file_or_folder) {
 
 Encoder load_encoder(const EncoderRequest& request) {
   Encoder out{encoder_file(request.model), nullptr, nullptr, ""};
-  Safetensors file = load_safetensors(out.file);
+  WeightsFile file = read_weights(out.file);
   const VitConfig config = encoder_config(file, out.file, request);
   out.transform = std::make_shared<TransformOptions>(file.metadata.contains("defound.input") ? input_transform(file.metadata, out.file)
                                                                                              : transform_preset("evaluate", config.img_size));

@@ -16,6 +16,7 @@
 #include "defound/tensor/device.h"
 #include "defound/tensor/npy.h"
 #include "defound/tensor/random_tensor.h"
+#include "defound/tensor/weights_reader.h"
 #include "loop_setup.h"
 #include "model_metadata.h"
 #include "reconstruction.h"
@@ -47,7 +48,7 @@ struct LoadedMae {
 
 LoadedMae load_mae_file(const ExplainReconstructConfig& config) {
   LoadedMae out{weights_file(config.model, "mae.safetensors"), nullptr, {}};
-  const Safetensors file = load_safetensors(out.file);
+  const WeightsFile file = read_weights(out.file);
   if (!has_decoder(file.tensors))
     reject("{} holds no decoder, so there is nothing to reconstruct with; use the file that has it (mae.safetensors, mae_pretrain_vit_large_full.pth)", out.file.string());
   MaeConfig mae;
