@@ -6,12 +6,13 @@
 #include "defound/models/vit.h"
 #include "defound/tasks/weights_file.h"
 #include "defound/tensor/load_weights.h"
+#include "defound/tensor/weights_reader.h"
 #include "model_metadata.h"
 
 namespace defound {
 namespace {
 
-std::vector<std::string> read_classes(const Safetensors& file, const fs::path& path) {
+std::vector<std::string> read_classes(const WeightsFile& file, const fs::path& path) {
   const fs::path beside = path.parent_path() / "classes.json";
   const bool inside = file.metadata.count("defound.classes") > 0;
   if (!inside && !fs::exists(beside)) reject("{} names no classes, and there is no {}", path.string(), beside.string());
@@ -27,7 +28,7 @@ std::vector<std::string> read_classes(const Safetensors& file, const fs::path& p
 
 Classifier load_classifier(const std::string& path) {
   Classifier out{weights_file(path, "best.safetensors"), {}, nullptr, nullptr};
-  const Safetensors file = load_safetensors(out.file);
+  const WeightsFile file = read_weights(out.file);
   VitConfig config;
   from_json(config, metadata_json(file.metadata, "defound.config", out.file), out.file.string(), UnknownKeys::kIgnore);
   check_ranges(config);

@@ -13,6 +13,7 @@
 #include "defound/tasks/training_data.h"
 #include "defound/tasks/weights_file.h"
 #include "defound/tensor/device.h"
+#include "defound/tensor/weights_reader.h"
 #include "defound/train/training_report.h"
 
 namespace defound {
@@ -59,7 +60,7 @@ class Finetuning {
     model_.init_weights(Draws(static_cast<uint64_t>(config.run.seed), "init"));
     if (config.init.empty()) return;
     const fs::path file = weights_file(config.init, "encoder.safetensors");
-    load_encoder(model_, load_safetensors(file).tensors, file.string());
+    load_encoder(model_, read_weights(file).tensors, file.string());
   }
 
   Objective objective() {

@@ -21,7 +21,7 @@ void FinetuneConfig::visit(Visitor& v) {
   v(field("label_smoothing", "share of the target spread over all classes").range(0, 0.99), label_smoothing);
   v(field("layer_decay", "learning rate of each block relative to the one above").range(0.01, 1), layer_decay);
   v(field("augmentation", "deretfound (flips, rotation, grayscale), mae (random crop, flip) or none").one_of({"deretfound", "mae", "none"}), augmentation);
-  v(field("init", "encoder weights: an MAE, timm or RETFound file, or a run folder; empty: random"), init);
+  v(field("init", "encoder weights: an MAE, timm or RETFound file (.safetensors or .pth), or a run folder; empty: random"), init);
   v(field("shuffle_labels", "train on labels in random order: a control that must end at AUROC 0.5"), shuffle_labels);
   data.visit(v);
   train.visit(v);

@@ -15,6 +15,7 @@
 #include "defound/tasks/weights_file.h"
 #include "defound/tensor/device.h"
 #include "defound/tensor/random_tensor.h"
+#include "defound/tensor/weights_reader.h"
 #include "defound/train/training_report.h"
 
 namespace defound {
@@ -58,7 +59,7 @@ class MaePretraining {
     model_.init_weights(draws);
     if (config.init.empty()) return;
     const fs::path file = weights_file(config.init, "mae.safetensors");
-    load_mae(model_, load_safetensors(file).tensors, file.string(), config.init_decoder == "random");
+    load_mae(model_, read_weights(file).tensors, file.string(), config.init_decoder == "random");
   }
 
   Objective objective() {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "defound/core/error.h"
+#include "defound/core/utf8.h"
 
 namespace defound {
 namespace {
@@ -12,18 +13,6 @@ static_assert(std::endian::native == std::endian::little, "numbers in a pickle a
 
 constexpr uint8_t kProtocol = 0x80, kStop = '.', kFrame = 0x95;
 constexpr int kNewestProtocol = 5;
-
-/// RFC 3629, and the single surrogates that Python lets through.
-bool is_utf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<uint8_t>(text[i++]);
-    const int more = lead < 0x80 ? 0 : lead >= 0xC2 && lead < 0xE0 ? 1 : lead >= 0xE0 && lead < 0xF0 ? 2 : lead >= 0xF0 && lead < 0xF5 ? 3 : -1;
-    if (more < 0 || text.size() - i < static_cast<size_t>(more)) return false;
-    for (int k = 0; k < more; ++k, ++i)
-      if ((static_cast<uint8_t>(text[i]) & 0xC0) != 0x80) return false;
-  }
-  return true;
-}
 
 }  // namespace
 

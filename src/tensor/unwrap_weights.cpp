@@ -128,7 +128,7 @@ bool take_off(std::string_view prefix, bool some_are_enough, WeightsFile& weight
       renamed[item.first.substr(prefix.size())] = item.second;
       continue;
     }
-    const std::string head = weights.wrappers.back() + "." + item.first.substr(0, item.first.find('.'));   // "teacher.dino_head"
+    const std::string head = "teacher." + item.first.substr(0, item.first.find('.'));
     if (std::find(weights.other.begin(), weights.other.end(), head) == weights.other.end()) weights.other.push_back(head);
   }
   weights.tensors = std::move(renamed);
