@@ -9,7 +9,7 @@ cmake -S . -B build-fuzz -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-clang++}" -DDEFOU
 ninja -C build-fuzz
 declare -A seeds=(
   [pickle_fuzz]="tests/goldens/pth/*.pkl" [pth_fuzz]="tests/goldens/pth/*.pth tests/goldens/pth/*.ckpt" [safetensors_fuzz]="tests/goldens/pth/*.safetensors"
-  [config_fuzz]="configs/*/*.json" [image_header_fuzz]=".github/*.png")
+  [npy_fuzz]="tests/goldens/npy/*.npy" [config_fuzz]="configs/*/*.json" [image_header_fuzz]=".github/*.png")
 (($#)) || set -- "${!seeds[@]}"
 for target; do
   folder=build-fuzz/$target

@@ -74,7 +74,8 @@ class MaePretraining {
   std::string picture(const ImageDataset& dataset) {
     const Batch batch = first_images(dataset, kPictures).to(device_);
     const torch::Tensor noise = masking_noise(batch, Draws(0, "picture"));
-    return encode_png(reconstruction_picture(model_, batch.images, noise, config_.mask_ratio, kImageNetMean, kImageNetStd));
+    const Reconstruction reconstruction = reconstruct(model_, batch.images, noise, config_.mask_ratio);
+    return encode_png(reconstruction_picture(reconstruction, batch.images, model_.config.patch_size, kImageNetMean, kImageNetStd));
   }
 
  private:

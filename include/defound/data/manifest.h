@@ -12,4 +12,7 @@ ImageTable read_manifest(const fs::path& path, const std::string& label_column =
 /// it, absolute otherwise. Unknown patients stay empty.
 void write_manifest(const fs::path& path, const ImageTable& table);
 
+/// How a manifest in `folder` names an image: relative where it lies below the folder or beside it, else absolute.
+std::string manifest_path(const fs::path& image, const fs::path& folder);
+
 }  // namespace defound
