@@ -4,6 +4,7 @@
 #include "defound/core/error.h"
 #include "defound/image/transform.h"
 #include "defound/models/vit.h"
+#include "defound/models/weights_identity.h"
 #include "defound/tasks/weights_file.h"
 #include "defound/tensor/load_weights.h"
 #include "defound/tensor/weights_reader.h"
@@ -15,7 +16,8 @@ namespace {
 Json metadata_json(const WeightsFile& file, const std::string& key, const fs::path& path) {
   const auto at = file.metadata.find(key);
   if (at == file.metadata.end())
-    reject("{} has no \"{}\" in its metadata: a classifier that defound-finetune wrote is needed", path.string(), key);
+    reject("{} has no \"{}\" in its metadata: a classifier that defound-finetune wrote is needed. The file is this: {}", path.string(), key,
+           identify_weights(file.tensors, file.metadata).what);
   return parse_json(at->second, path.string() + " (" + key + ")");
 }
 
@@ -58,7 +60,8 @@ Classifier load_classifier(const std::string& path) {
   if (static_cast<int64_t>(out.classes.size()) != config.num_classes)
     reject("{}: {} classes are named, the head has {}", out.file.string(), out.classes.size(), config.num_classes);
   out.model = std::make_shared<VisionTransformer>(config);
-  load_weights(*out.model, file.tensors, {}, out.file.string());
+  const std::string cause = misfit_cause(identify_weights(file.tensors, file.metadata), identify_weights(state_dict(*out.model)));
+  load_weights(*out.model, file.tensors, {.missing_ok = {}, .surplus_ok = {}, .cause = cause}, out.file.string());
   out.model->eval();
   return out;
 }
