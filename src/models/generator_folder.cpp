@@ -2,6 +2,7 @@
 #include "defound/core/publish_folder.h"
 #include "defound/core/version.h"
 #include "defound/models/generator.h"
+#include "defound/models/weights_identity.h"
 #include "defound/tensor/load_weights.h"
 
 namespace defound {
@@ -38,11 +39,16 @@ LabelTableConfig read_condition(const fs::path& folder) {
   return config;
 }
 
+/// Loads a part strictly; a file that belongs to another part is named as what it is.
+void load_part(torch::nn::Module& part, const TensorMap& weights, const fs::path& file) {
+  load_weights(part, weights, {.missing_ok = {}, .surplus_ok = {}, .cause = misfit_cause(identify_weights(weights), identify_weights(state_dict(part)))}, file.string());
+}
+
 std::shared_ptr<AutoencoderKL> load_vae(const fs::path& folder) {
   if (!fs::exists(folder)) return nullptr;
   const fs::path config = folder / "config.json", weights = folder / kDiffusersWeights;
   auto vae = std::make_shared<AutoencoderKL>(autoencoder_config_from_json(read_config(config), config.string()));
-  load_weights(*vae, rename_old_attention_keys(load_safetensors(weights).tensors), {}, weights.string());
+  load_part(*vae, rename_old_attention_keys(load_safetensors(weights).tensors), weights);
   for (torch::Tensor& parameter : vae->parameters()) parameter.set_requires_grad(false);
   return vae;
 }
@@ -76,8 +82,8 @@ Generator Generator::load(const fs::path& folder) {
   if (unet.in_channels != (generator.vae ? generator.vae->config().latent_channels : 3) || unet.in_channels != unet.out_channels)
     reject("{}: {} in_channels and {} out_channels do not fit {}", unet_config.string(), unet.in_channels, unet.out_channels, generator.vae ? "the vae's latents" : "RGB pixels");
   generator.model = std::make_shared<ConditionalUNet>(unet, condition);
-  load_weights(*generator.model->unet, load_safetensors(unet_weights).tensors, {}, unet_weights.string());
-  load_weights(*generator.model->condition, load_safetensors(table).tensors, {}, table.string());
+  load_part(*generator.model->unet, load_safetensors(unet_weights).tensors, unet_weights);
+  load_part(*generator.model->condition, load_safetensors(table).tensors, table);
   return generator;
 }
 

@@ -4,6 +4,7 @@
 #include "defound/core/error.h"
 #include "defound/image/transform.h"
 #include "defound/models/vit.h"
+#include "defound/models/weights_identity.h"
 #include "defound/tasks/weights_file.h"
 #include "defound/tensor/load_weights.h"
 #include "defound/tensor/weights_reader.h"
@@ -30,6 +31,9 @@ Classifier load_classifier(const std::string& path) {
   Classifier out{weights_file(path, "best.safetensors"), {}, nullptr, nullptr};
   const WeightsFile file = read_weights(out.file);
   VitConfig config;
+  if (!file.metadata.contains("defound.config"))
+    reject("{} has no \"defound.config\" in its metadata: a classifier that defound-finetune wrote is needed. The file is this: {}", out.file.string(),
+           identify_weights(file.tensors, file.metadata).what);
   from_json(config, metadata_json(file.metadata, "defound.config", out.file), out.file.string(), UnknownKeys::kIgnore);
   check_ranges(config);
   config.check();
@@ -40,7 +44,8 @@ Classifier load_classifier(const std::string& path) {
   if (static_cast<int64_t>(out.classes.size()) != config.num_classes)
     reject("{}: {} classes are named, the head has {}", out.file.string(), out.classes.size(), config.num_classes);
   out.model = std::make_shared<VisionTransformer>(config);
-  load_weights(*out.model, file.tensors, {}, out.file.string());
+  const std::string cause = misfit_cause(identify_weights(file.tensors, file.metadata), identify_weights(state_dict(*out.model)));
+  load_weights(*out.model, file.tensors, {.missing_ok = {}, .surplus_ok = {}, .cause = cause}, out.file.string());
   out.model->eval();
   return out;
 }

@@ -149,6 +149,8 @@ TEST(Generator, NamesTheFileThatIsWrong) {
   expect_load_rejected(folder, "condition");
   fresh(), save_safetensors(folder / "condition" / "model.safetensors", {{"embedding", torch::zeros({5, 2, 12})}});
   expect_load_rejected(folder, "embedding");
+  fresh(), save_safetensors(folder / "unet" / "diffusion_pytorch_model.safetensors", state_dict(*small_vae()));
+  expect_load_rejected(folder, "the file is this: diffusers AutoencoderKL");
   fresh(), temp.write("generator/condition/config.json", R"({"labels": ["a", "a"], "cross_attention_dim": 12, "tokens": 2})");
   expect_load_rejected(folder, "'a'");
   fresh(), temp.write("generator/scheduler/scheduler_config.json", R"({"thresholding": true})");
