@@ -15,6 +15,6 @@ for target; do
   folder=build-fuzz/$target
   mkdir -p "$folder/seeds" "$folder/corpus"
   # shellcheck disable=SC2086  # the patterns are meant to be expanded
-  cp ${seeds[$target]} "$folder/seeds"
-  (cd "$folder" && "../bin/$target" -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=2048 -print_final_stats=1 corpus seeds)
+  cp --parents ${seeds[$target]} "$folder/seeds"
+  (cd "$folder" && "../bin/$target" -max_total_time="$seconds" -max_len=8192 -rss_limit_mb=2048 -print_final_stats=1 corpus seeds)
 done
