@@ -55,8 +55,8 @@ class Regression {
 
 std::vector<double> LinearModel::probabilities(const torch::Tensor& features) const {
   const torch::NoGradGuard no_grad;
-  const torch::Tensor weights = torch::tensor(weight).view({classes, width});
-  return values_of(torch::addmm(torch::tensor(bias), features.to(torch::kFloat64), weights.t()).softmax(1));
+  const torch::Tensor weights = torch::tensor(weight, torch::kFloat64).view({classes, width});
+  return values_of(torch::addmm(torch::tensor(bias, torch::kFloat64), features.to(torch::kFloat64), weights.t()).softmax(1));
 }
 
 std::vector<LinearModel> fit_linear(const torch::Tensor& features, const std::vector<int64_t>& labels, int64_t classes, const std::vector<double>& strengths,

@@ -17,7 +17,7 @@ using testing::golden;
 std::vector<int64_t> integers(const torch::Tensor& tensor) { return {tensor.data_ptr<int64_t>(), tensor.data_ptr<int64_t>() + tensor.numel()}; }
 
 double largest_difference(const std::vector<double>& ours, const torch::Tensor& theirs) {
-  return (torch::tensor(ours).view(theirs.sizes()) - theirs).abs().max().item<double>();
+  return (torch::tensor(ours, torch::kFloat64).view(theirs.sizes()) - theirs).abs().max().item<double>();
 }
 
 TEST(LinearProbe, HasScikitLearnsProbabilities) {
