@@ -161,6 +161,10 @@ TEST(Generator, NamesTheFileThatIsWrong) {
   expect_load_rejected(folder, "embedding");
   fresh(), temp.write("generator/condition/config.json", R"({"labels": ["a", "a"], "cross_attention_dim": 12, "tokens": 2})");
   expect_load_rejected(folder, "'a'");
+  for (const char* label : {"../outside", "a/b", "."}) {
+    fresh(), temp.write("generator/condition/config.json", fmt::format(R"({{"labels": ["{}", "a"], "cross_attention_dim": 12, "tokens": 2}})", label));
+    expect_load_rejected(folder, fmt::format("label '{}' cannot name a folder", label));
+  }
   fresh(), temp.write("generator/scheduler/scheduler_config.json", R"({"thresholding": true})");
   expect_load_rejected(folder, "thresholding");
 }
