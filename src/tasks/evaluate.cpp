@@ -71,10 +71,12 @@ EvaluatedImages describe_rows(const ImageTable& table, const std::vector<std::st
 Leaks check_leaks(const EvaluateConfig& config, const ImageTable& table, const EvaluatedImages& images, const fs::path& model) {
   const Ancestry ancestry = read_ancestry(model);
   const std::vector<std::string> hashes = ancestry.image_hashes.empty() ? std::vector<std::string>() : image_hashes(table, config.execution.threads);
-  Leaks leaks = find_leaks(ancestry, images.patients, hashes);
+  Leaks leaks = find_leaks(ancestry, images.patients, hashes, datasets_of(table));
   if (!leaks.found()) return leaks;
   const std::string found = describe_leaks(leaks, images.patients, images.paths);
-  if (!config.allow_leak) reject("{}: {}; evaluate on other patients, or see what it gives with --allow_leak", model.string(), found);
+  if (!config.allow_leak)
+    reject("{}: {}; evaluate on other patients, give strangers of the same name other names or their data set in a column dataset, "
+           "or see what it gives with --allow_leak", model.string(), found);
   log::warn("{}", found);
   return leaks;
 }
