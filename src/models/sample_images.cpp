@@ -5,16 +5,17 @@
 
 namespace defound {
 
-torch::Tensor sample_images(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options) {
+torch::Tensor sample_latents(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options) {
   if (labels.size() != seeds.size()) reject("{} labels but {} seeds", labels.size(), seeds.size());
   torch::NoGradGuard no_grad;
   UNet2DConditionModel& unet = *generator.model->unet;
-  const auto place = torch::TensorOptions(torch::kFloat32).device(unet.device());
+  const auto type = unet.dtype() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;  // half precision adds up in fp32
+  const auto place = torch::TensorOptions(type).device(unet.device());
   const torch::Tensor label_tensor = torch::tensor(std::vector<int64_t>(labels.begin(), labels.end()), torch::kInt64);
   const torch::Tensor conditional = generator.model->condition->forward(label_tensor);                            // [N, tokens, D]
   const torch::Tensor unconditional = generator.model->condition->forward(torch::full_like(label_tensor, -1));
   const Denoiser denoiser = [&](const torch::Tensor& latents, double timestep, const torch::Tensor& context) {
-    return unet.forward(latents, torch::full({1}, timestep, place.dtype(torch::kFloat64)), context).to(torch::kFloat32);
+    return unet.forward(latents, torch::full({1}, timestep, place.dtype(torch::kFloat64)), context).to(type);
   };
   const Draws draws(0, "sample_images");  // the rows' seeds are the ids
   const auto sampler = make_sampler(options.sampler, NoiseSchedule(generator.scheduler));
@@ -26,7 +27,11 @@ torch::Tensor sample_images(Generator& generator, std::span<const int64_t> label
     const torch::Tensor prediction = guided_prediction(denoiser, input, sampler->timesteps()[i], conditional, unconditional, options.guidance);
     latents = sampler->step(prediction, i, latents, noise);
   }
-  return generator.decode(latents).to(torch::kCPU);
+  return latents;
+}
+
+torch::Tensor sample_images(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options) {
+  return generator.decode(sample_latents(generator, labels, seeds, options)).to(torch::kCPU);
 }
 
 }  // namespace defound

@@ -67,11 +67,12 @@ EvaluatedImages describe_rows(const ImageTable& table, const std::vector<std::st
 }
 
 void write_report(const fs::path& file, const EvaluateConfig& config, const Classifier& classifier, const EvaluatedImages& images,
-                  const Scores& scores, const std::vector<ComparedMetric>& compared, const LeakCheck& leaks) {
+                  const Scores& scores, const std::vector<ComparedMetric>& compared, const LeakCheck& leaks, int64_t unreadable) {
   Report report(fmt::format("Evaluation: {} classes, {} images", images.classes.size(), images.predictions.size()),
                 fmt::format("{} on {}, {} images of {} patients, defound {}", classifier.file.string(), fmt::join(config.data.data, ", "),
                             images.predictions.size(), images.patient_count(), version_text()));
   warn_of_leaks(report, leaks);
+  if (unreadable > 0) report.warning(fmt::format("{} of {} images cannot be read and are left out; bad_files.csv lists them.", unreadable, unreadable + images.predictions.size()));
   add_scores(report, images, scores);
   if (!compared.empty()) add_comparison(report, config.compare, compared);
   add_example_images(report, images);
@@ -111,12 +112,12 @@ std::string evaluate(EvaluateConfig& config) {
     std::vector<ComparedMetric> compared;
     if (!config.compare.empty()) compared = compare_predictions(images, compared_file(config.compare), bootstrap, static_cast<uint64_t>(config.seed));
     Json metrics = {{"model", classifier.file.string()}, {"model_sha256", sha256_file(classifier.file)}, {"data", config.data.data},
-                    {"version", version_text()}, {"leaks", leaks_json(leaks)}};
+                    {"version", version_text()}, {"leaks", leaks_json(leaks)}, {"unreadable", table.size() - readable.size()}};
     metrics.update(scores_json(images, scores));
     if (!compared.empty()) metrics["compared"] = comparison_json(compared);
     write_atomic(folder / "metrics.json", metrics.dump(2) + "\n");
     write_atomic(folder / "predictions.csv", predictions_csv(images));
-    write_report(folder / "report.html", config, classifier, images, scores, compared, leaks);
+    write_report(folder / "report.html", config, classifier, images, scores, compared, leaks, table.size() - readable.size());
     summary = fmt::format("{} images of {} patients, {} classes\n", images.predictions.size(), images.patient_count(), images.classes.size()) + scores_text(scores);
   });
   return summary + (fs::path(config.output) / "report.html").string() + "\n";

@@ -10,10 +10,12 @@ LeakCheck check_leaks(const fs::path& model, const ImageTable& rows, bool allow_
   const Ancestry ancestry = read_ancestry(model);
   std::vector<std::string> patients, paths;
   for (const ImageRow& row : rows.rows) patients.push_back(row.patient_known ? row.patient : ""), paths.push_back(row.path.string());
-  LeakCheck check{find_leaks(ancestry, patients, ancestry.image_hashes.empty() ? std::vector<std::string>() : image_hashes(rows, threads)), ""};
+  LeakCheck check{find_leaks(ancestry, patients, ancestry.image_hashes.empty() ? std::vector<std::string>() : image_hashes(rows, threads),
+                             datasets_of(rows)), ""};
   if (!check.leaks.found()) return check;
   check.found = describe_leaks(check.leaks, patients, paths);
-  if (!allow_leak) reject("{}: {}; evaluate on other patients, or see what it gives with --allow_leak", model.string(), check.found);
+  if (!allow_leak) reject("{}: {}; evaluate on other patients, give strangers of the same name other names or their data set in a column dataset, "
+                          "or see what it gives with --allow_leak", model.string(), check.found);
   log::warn("{}", check.found);
   return check;
 }

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "defound/core/error.h"
+#include "support/ordinary_user.h"
 #include "support/temp_folder.h"
 
 namespace defound {
@@ -57,6 +58,37 @@ TEST(ReadText, NamesWhatIsMissing) {
     EXPECT_EQ(e.code(), ExitCode::kUsage);
     EXPECT_NE(std::string(e.what()).find("/nonexistent/config.json"), std::string::npos);
   }
+}
+
+TEST(ReadText, AFolderThatMayNotBeEnteredIsNotAMissingFile) {
+  const testing::TempFolder folder;
+  folder.write("locked/a.txt", "text");
+  fs::permissions(folder / "locked", fs::perms::none);
+  std::string message;
+  try {
+    const testing::OrdinaryUser user;
+    read_text(folder / "locked/a.txt");
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::kUsage);
+    message = e.what();
+  }
+  fs::permissions(folder / "locked", fs::perms::owner_all);
+  EXPECT_NE(message.find("a.txt: Permission denied"), std::string::npos) << message;
+}
+
+TEST(MakeFolder, WhatIsAFileAlreadyIsTheUsersToChange) {
+  const testing::TempFolder folder;
+  folder.write("file", "text");
+  for (const char* name : {"file", "file/below", "file/below/deeper"}) {
+    try {
+      make_folder(folder / name);
+      FAIL() << name;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ExitCode::kUsage) << e.what();
+      EXPECT_NE(std::string(e.what()).find(name), std::string::npos);
+    }
+  }
+  EXPECT_EQ(read_text(folder / "file"), "text");
 }
 
 TEST(Sha256, KnownAnswers) {  // FIPS 180-4 examples

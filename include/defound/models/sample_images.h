@@ -14,8 +14,11 @@ struct SampleOptions {
   GuidanceOptions guidance;
 };
 
-/// Images [N, 3, H, W] fp32 in [0, 1] on the CPU for labels[n] (-1: no label) and seeds[n]. Image n depends on the
-/// generator, its label and its seed only, but for rounding; never on the batch.
+/// Latents [N, C, h, w] on the generator's device, for labels[n] (-1: no label) and seeds[n]: float64 for a UNet of
+/// float64, else fp32. Row n depends on the generator, its label and its seed only, but for rounding; never on the batch.
+torch::Tensor sample_latents(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options);
+
+/// The same, decoded: images [N, 3, H, W] fp32 in [0, 1] on the CPU.
 torch::Tensor sample_images(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options);
 
 }  // namespace defound
