@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 
@@ -19,7 +20,8 @@ namespace {
 /// Adds a flag for each field; the texts that follow a flag are kept until all defaults and files are known.
 class FlagMaker : public Visitor {
  public:
-  FlagMaker(CLI::App& app, std::map<std::string, std::vector<std::string>>& given) : app_(app), given_(given) {}
+  FlagMaker(CLI::App& app, std::map<std::string, std::vector<std::string>>& given, const std::vector<std::string>& positional)
+      : app_(app), given_(given), positional_(positional) {}
   void group(const std::string& title) override { group_ = title; }
 
   void operator()(const Field& f, bool& v) override {
@@ -38,7 +40,8 @@ class FlagMaker : public Visitor {
  private:
   static std::string describe(const Field& f, const std::string& value) { return value.empty() ? f.help : fmt::format("{} [{}]", f.help, value); }
   CLI::Option* single(const Field& f, const char* type, const std::string& value) {
-    return app_.add_option("--" + f.name, given_[f.name], describe(f, value))->group(group_)->type_name(type)->expected(1)
+    const bool positional = std::find(positional_.begin(), positional_.end(), f.name) != positional_.end();
+    return app_.add_option("--" + f.name + (positional ? "," + f.name : ""), given_[f.name], describe(f, value))->group(group_)->type_name(type)->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   }
   void many(const Field& f, const char* type, const std::string& value) {
@@ -47,6 +50,7 @@ class FlagMaker : public Visitor {
   }
   CLI::App& app_;
   std::map<std::string, std::vector<std::string>>& given_;
+  const std::vector<std::string>& positional_;
   std::string group_ = "Options";
 };
 
@@ -108,11 +112,11 @@ struct Command {
   std::vector<std::string> config_files = {};
   bool print_config = false;
 
-  void add_options() {
+  void add_options(const std::vector<std::string>& positional = {}) {
     app->add_option("--config", config_files, "JSON file of options; repeatable, later wins, flags win over all")->type_name("FILE")
         ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app->add_flag("--print_config", print_config, "print the options as JSON and leave");
-    FlagMaker maker(*app, given);
+    FlagMaker maker(*app, given, positional);
     config->visit(maker);
   }
 
@@ -125,9 +129,12 @@ struct Command {
   }
 };
 
-/// CLI11's message, with the nearest valid flag for an unknown one.
+/// CLI11's message in our words, with the nearest valid flag for an unknown one.
 std::string explain(const CLI::ParseError& error, CLI::App& app) {
   const std::string message = error.what();  // "The following arguments were not expected: 0.5 --mask_ration"
+  const std::string option = message.substr(0, message.find(':'));
+  if (message.find(": At Most 1 required") != std::string::npos) return fmt::format("{} is given more than once; give it one value", option);
+  if (message.ends_with(" missing") && option.starts_with("--")) return fmt::format("{} needs a value; --help says which", option);
   if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return message;
   const size_t flag = message.find("--"), begin = flag != std::string::npos ? flag : message.rfind(' ') + 1;
   const std::string word = message.substr(begin, message.find_first_of(" =", begin) - begin);
@@ -149,8 +156,11 @@ struct Cli::Parser {
 };
 
 int guard(const std::function<int()>& body) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file above the limit of `ulimit -f` is then a failed write like any other
   try {
-    return body();
+    const int code = body();
+    if (!std::cout.flush()) fail("cannot write the result to the standard output; is its disk full?");
+    return code;
   } catch (const Error& e) {
     log::error("{}", e.what());
     return static_cast<int>(e.code());
@@ -177,9 +187,10 @@ void Cli::bind(Config& config) {
   parser_->commands.push_back(std::move(command));
 }
 
-void Cli::verb(const std::string& name, const std::string& description, Config& config, std::function<int()> body) {
+void Cli::verb(const std::string& name, const std::string& description, Config& config, std::function<int()> body,
+               const std::vector<std::string>& positional) {
   auto command = std::make_unique<Command>(Command{parser_->app.add_subcommand(name, description), &config, std::move(body)});
-  command->add_options();
+  command->add_options(positional);
   parser_->commands.push_back(std::move(command));
   parser_->app.require_subcommand(1);
 }

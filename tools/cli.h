@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "defound/config/visit.h"
 
@@ -18,8 +19,9 @@ class Cli {
   ~Cli();
   /// Options of a tool without verbs.
   void bind(Config& config);
-  /// A verb with options of its own: `name` runs `body` after parse().
-  void verb(const std::string& name, const std::string& description, Config& config, std::function<int()> body);
+  /// A verb with options of its own: `name` runs `body` after parse(). The texts named in `positional` may also be given
+  /// in this order without their flags.
+  void verb(const std::string& name, const std::string& description, Config& config, std::function<int()> body, const std::vector<std::string>& positional = {});
   /// False: nothing is left to do (--help, --version, --print_config); leave with exit_code().
   bool parse(int argc, char** argv);
   int exit_code() const { return 0; }

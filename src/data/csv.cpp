@@ -1,21 +1,10 @@
 #include "defound/data/csv.h"
 
 #include "defound/core/error.h"
+#include "defound/core/utf8.h"
 
 namespace defound {
 namespace {
-
-/// Length of the UTF-8 sequence that begins here, 0 when there is none (RFC 3629: no overlong forms, no surrogates).
-size_t utf8_length(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U; };
-  const auto follows = [&](size_t i, unsigned low = 0x80, unsigned high = 0xBF) { return byte(i) >= low && byte(i) <= high; };
-  const unsigned first = byte(0);
-  if (first > 0 && first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) return follows(1, first == 0xE0 ? 0xA0 : 0x80, first == 0xED ? 0x9F : 0xBF) && follows(2) ? 3 : 0;
-  if (first >= 0xF0 && first <= 0xF4) return follows(1, first == 0xF0 ? 0x90 : 0x80, first == 0xF4 ? 0x8F : 0xBF) && follows(2) && follows(3) ? 4 : 0;
-  return 0;
-}
 
 class Parser {
  public:

@@ -4,6 +4,7 @@
 #include "defound/core/version.h"
 #include "defound/models/generator.h"
 #include "defound/models/text_condition.h"
+#include "defound/models/weights_identity.h"
 #include "defound/tensor/load_weights.h"
 #include "single_file.h"
 
@@ -33,12 +34,17 @@ std::shared_ptr<Condition> load_condition(const fs::path& folder) {
   reject("{} has neither condition/ (a label table) nor text_encoder/", folder.string());
 }
 
+/// Loads a part strictly; a file that belongs to another part is named as what it is.
+void load_part(torch::nn::Module& part, const TensorMap& weights, const fs::path& file) {
+  load_weights(part, weights, {.missing_ok = {}, .surplus_ok = {}, .cause = misfit_cause(identify_weights(weights), identify_weights(state_dict(part)))}, file.string());
+}
+
 std::shared_ptr<AutoencoderKL> load_vae(const fs::path& folder) {
   if (!is_there(folder)) return nullptr;
   const fs::path config = folder / "config.json";
   auto vae = std::make_shared<AutoencoderKL>(autoencoder_config_from_json(read_config_file(config), config.string()));
   const ComponentWeights weights = read_component(folder);
-  load_weights(*vae, rename_old_attention_keys(weights.tensors), {}, weights.file.string());
+  load_part(*vae, rename_old_attention_keys(weights.tensors), weights.file);
   for (torch::Tensor& parameter : vae->parameters()) parameter.set_requires_grad(false);
   return vae;
 }
@@ -78,7 +84,7 @@ Generator Generator::load(const fs::path& folder) {
   generator.model = std::make_shared<ConditionalUNet>(unet, load_condition(folder));
   generator.scheduler = load_scheduler(folder / "scheduler" / "scheduler_config.json", generator.model->condition->reads_text());
   const ComponentWeights weights = read_component(folder / "unet");
-  load_weights(*generator.model->unet, weights.tensors, {}, weights.file.string());
+  load_part(*generator.model->unet, weights.tensors, weights.file);
   return generator;
 }
 

@@ -6,6 +6,7 @@
 
 #include "defound/core/error.h"
 #include "defound/core/log.h"
+#include "defound/models/weights_identity.h"
 #include "defound/nn/pos_embed.h"
 #include "defound/tensor/load_weights.h"
 
@@ -41,6 +42,12 @@ void log_loaded(size_t taken, const std::string& origin, const std::vector<std::
   log::info("{}", text + more);
 }
 
+/// Refuses a file of another kind before anything of it is taken for something else.
+void require_vit(const WeightsIdentity& file, const WeightsIdentity& model, const std::string& origin) {
+  const bool vit = file.kind == WeightsKind::kMae || file.kind == WeightsKind::kEncoder || file.kind == WeightsKind::kClassifier;
+  if (file.kind != WeightsKind::kUnknown && (!vit || !file.prefix.empty())) reject("{} cannot be taken: {}", origin, misfit_cause(file, model));
+}
+
 /// Makes the file's last norm stand where this model has one; true when fc_norm stays new.
 bool fit_norm(TensorMap& weights, bool pools_average, bool norm_to_fc_norm, std::vector<std::string>& left_out) {
   if (!pools_average || weights.contains("fc_norm.weight")) {
@@ -69,6 +76,8 @@ TensorMap encoder_weights(const TensorMap& mae) {
 }
 
 void load_encoder(VisionTransformer& model, TensorMap weights, const std::string& origin, const EncoderRules& rules) {
+  const WeightsIdentity own = identify_weights(state_dict(model));
+  require_vit(identify_weights(weights), own, origin);
   std::vector<std::string> left_out, stays_new;
   if (erase_prefix(weights, kDecoder) > 0) left_out.push_back("decoder");
   LoadRules exceptions;
@@ -84,14 +93,20 @@ void load_encoder(VisionTransformer& model, TensorMap weights, const std::string
     exceptions.missing_ok.push_back("fc_norm.");
     stays_new.push_back("fc_norm");
   }
+  exceptions.cause = misfit_cause(identify_weights(weights), own);
   const std::string resized = fit_pos_embed(weights, model.pos_embed, model.config.grid_size());
   load_weights(model, weights, exceptions, origin);
   log_loaded(weights.size(), origin, left_out, stays_new, resized);
 }
 
 void load_mae(MaskedAutoencoder& model, TensorMap weights, const std::string& origin, bool random_decoder) {
-  LoadRules exceptions;
+  const WeightsIdentity file = identify_weights(weights), own = identify_weights(state_dict(model));
+  require_vit(file, own, origin);
+  LoadRules exceptions{.missing_ok = {}, .surplus_ok = {}, .cause = misfit_cause(file, own)};
   std::vector<std::string> left_out, stays_new;
+  if (weights.contains("fc_norm.weight") && !weights.contains("norm.weight"))
+    reject("{} is this: {}; it has fc_norm in the place of the encoder's norm, so pretraining cannot continue from it. Make a file with "
+           "defound-weights convert --to mae --global_pool token, and start from that with --init_decoder random", origin, file.what);
   if (!has_decoder(weights)) {
     if (!random_decoder)
       reject("{} holds no decoder (no decoder_embed, decoder_blocks, decoder_pred), so pretraining cannot continue from it. Use the file with the "

@@ -14,8 +14,11 @@ namespace {
 LabelTableConfig checked(const LabelTableConfig& config) {
   std::set<std::string> seen;
   if (config.labels.empty()) reject("a label table needs at least one label");
-  for (const std::string& label : config.labels)
+  for (const std::string& label : config.labels) {
     if (label.empty() || !seen.insert(label).second) reject("label '{}' is empty or stands twice in the label table", label);
+    if (label.starts_with(".") || label.find_first_of(std::string_view("/\0", 2)) != std::string::npos)  // "../x" would leave the output folder
+      reject("label '{}' cannot name a folder of images: give it a name without / that does not begin with a dot", label);
+  }
   return config;
 }
 

@@ -4,19 +4,33 @@
 #include "defound/tensor/random_tensor.h"
 
 namespace defound {
+namespace {
+
+std::vector<std::string> requests_of(const Generator& generator, std::span<const int64_t> labels) {
+  const std::vector<std::string> names = generator.labels();
+  std::vector<std::string> requests;
+  for (const int64_t label : labels) {
+    if (label >= static_cast<int64_t>(names.size())) reject("the generator knows {} labels; there is none of number {}", names.size(), label);
+    requests.push_back(label < 0 ? "" : generator.model->condition->request_for(names[static_cast<size_t>(label)]));
+  }
+  return requests;
+}
+
+}  // namespace
 
 torch::Tensor sample_latents(Generator& generator, std::span<const std::string> requests, const torch::Tensor& start, const StepNoise& noise,
                              const SampleOptions& options) {
   torch::NoGradGuard no_grad;
   UNet2DConditionModel& unet = *generator.model->unet;
-  const auto place = torch::TensorOptions(torch::kFloat64).device(unet.device());
+  const auto type = unet.dtype() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;  // half precision adds up in fp32
+  const auto place = torch::TensorOptions(type).device(unet.device());
   const torch::Tensor conditional = generator.model->condition->encode(requests, unet.device());                      // [N, tokens, D]
   const torch::Tensor unconditional = generator.model->condition->encode(std::vector<std::string>(requests.size()), unet.device());
   const Denoiser denoiser = [&](const torch::Tensor& latents, double timestep, const torch::Tensor& context) {
-    return unet.forward(latents, torch::full({1}, timestep, place), context).to(torch::kFloat32);
+    return unet.forward(latents, torch::full({1}, timestep, place.dtype(torch::kFloat64)), context).to(type);
   };
   const auto sampler = make_sampler(options.sampler, NoiseSchedule(generator.scheduler));
-  torch::Tensor latents = start.contiguous(torch::MemoryFormat::ChannelsLast) * sampler->init_noise_sigma();
+  torch::Tensor latents = start.to(place).contiguous(torch::MemoryFormat::ChannelsLast) * sampler->init_noise_sigma();
   for (size_t i = 0; i < sampler->timesteps().size(); ++i) {
     const torch::Tensor input = sampler->scale_input(latents, i);
     const torch::Tensor prediction = guided_prediction(denoiser, input, sampler->timesteps()[i], conditional, unconditional, options.guidance);
@@ -25,22 +39,23 @@ torch::Tensor sample_latents(Generator& generator, std::span<const std::string> 
   return latents;
 }
 
-torch::Tensor sample_images(Generator& generator, std::span<const std::string> requests, std::span<const uint64_t> seeds, const SampleOptions& options) {
+torch::Tensor sample_latents(Generator& generator, std::span<const std::string> requests, std::span<const uint64_t> seeds, const SampleOptions& options) {
   if (requests.size() != seeds.size()) reject("{} requests but {} seeds", requests.size(), seeds.size());
   const Draws draws(0, "sample_images");  // the rows' seeds are the ids
-  const torch::Tensor start = random_normal(draws.purpose("start"), seeds, generator.latent_shape()).to(generator.model->unet->device());
-  const torch::Tensor latents = sample_latents(generator, requests, start, step_noise(draws, {seeds.begin(), seeds.end()}), options);
-  return generator.decode(latents).to(torch::kCPU);
+  const torch::Tensor start = random_normal(draws.purpose("start"), seeds, generator.latent_shape());
+  return sample_latents(generator, requests, start, step_noise(draws, {seeds.begin(), seeds.end()}), options);
+}
+
+torch::Tensor sample_images(Generator& generator, std::span<const std::string> requests, std::span<const uint64_t> seeds, const SampleOptions& options) {
+  return generator.decode(sample_latents(generator, requests, seeds, options)).to(torch::kCPU);
+}
+
+torch::Tensor sample_latents(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options) {
+  return sample_latents(generator, requests_of(generator, labels), seeds, options);
 }
 
 torch::Tensor sample_images(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options) {
-  const std::vector<std::string> names = generator.labels();
-  std::vector<std::string> requests;
-  for (const int64_t label : labels) {
-    if (label >= static_cast<int64_t>(names.size())) reject("the generator knows {} labels; there is none of number {}", names.size(), label);
-    requests.push_back(label < 0 ? "" : generator.model->condition->request_for(names[static_cast<size_t>(label)]));
-  }
-  return sample_images(generator, requests, seeds, options);
+  return sample_images(generator, requests_of(generator, labels), seeds, options);
 }
 
 }  // namespace defound

@@ -5,6 +5,7 @@
 #include "defound/models/key_maps_stable_diffusion.h"
 #include "defound/models/text_condition.h"
 #include "defound/tensor/load_weights.h"
+#include "defound/tensor/weights_reader.h"
 
 namespace defound {
 namespace {
@@ -99,7 +100,7 @@ TensorMap component_of(const TensorMap& weights, const std::string& prefix) {
 }  // namespace
 
 Generator load_single_file(const fs::path& path) {
-  const SingleFile file{read_weights_file(path), path.string()};
+  const SingleFile file{read_weights(path).tensors, path.string()};
   const UNet2DConditionConfig unet = unet_config_of(file);
   const AutoencoderKLConfig vae = vae_config_of(file);
   auto encoder = std::make_shared<ClipTextModel>(text_config_of(file));

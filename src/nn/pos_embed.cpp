@@ -24,14 +24,15 @@ torch::Tensor sincos_pos_embed(int64_t embed_dim, int64_t grid_size) {
   return torch::cat({torch::zeros({1, embed_dim}, torch::kFloat64), patches}).unsqueeze(0);                             // [1, 1+L, D]
 }
 
-torch::Tensor interpolate_pos_embed(const torch::Tensor& table, int64_t grid_size) {
+torch::Tensor interpolate_pos_embed(const torch::Tensor& table, int64_t grid_size, TableInterpolation interpolation) {
   const int64_t patches = table.size(1) - 1, width = table.size(2);
   const auto old_size = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(patches))));
   if (old_size * old_size != patches) reject("a position table of {} patches is not of a square image", patches);
   if (old_size == grid_size) return table;
   const torch::Tensor grid = table.slice(1, 1).reshape({1, old_size, old_size, width}).permute({0, 3, 1, 2});           // [1, D, g, g]
   const torch::Tensor wide = grid.to(table.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32);
-  const torch::Tensor resized = torch::upsample_bicubic2d(wide, {grid_size, grid_size}, /*align_corners=*/false);
+  const torch::Tensor resized = interpolation == TableInterpolation::kTimm ? at::_upsample_bicubic2d_aa(wide, {grid_size, grid_size}, /*align_corners=*/false)
+                                                                           : torch::upsample_bicubic2d(wide, {grid_size, grid_size}, /*align_corners=*/false);
   return torch::cat({table.slice(1, 0, 1), resized.to(table.scalar_type()).permute({0, 2, 3, 1}).flatten(1, 2)}, 1);    // [1, 1+L, D]
 }
 

@@ -24,7 +24,7 @@
 namespace defound {
 namespace {
 
-constexpr int64_t kFilesPerFolder = 10000, kReportImages = 8;
+constexpr int64_t kFilesPerFolder = 10000, kReportImages = 8, kMostOfALabel = 10000000;
 
 /// The images of one request.
 struct RequestedSet {
@@ -44,7 +44,8 @@ struct PlannedImage {
 int64_t parse_count(const std::string& text, const std::string& origin) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) reject("{}: '{}' is not a number of images", origin, text);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0 || value > kMostOfALabel)
+    reject("{}: '{}' is not a number of images from 0 to {}", origin, text, kMostOfALabel);
   return value;
 }
 

@@ -199,6 +199,7 @@ ExitCode train_generator(TrainGeneratorConfig& config, const std::string& comman
   TrainingData data = load_training_data(config.data, LabelUse::kIgnored);
   if (config.execution.dry_run)
     return out << describe_plan(plan_of_generator(config, data.train.size()), config.train, config.execution.precision), ExitCode::kDone;
+  total_steps(config.train, data.train.size());  // rejects fewer images than a batch before the run's folder is made
   Generator generator = generator_of(config, data.train.classes);
   const RunDir run = RunDir::open(config.run.output, parse_resume(config.run.resume), config, command);
   if (run.is_done()) return ExitCode::kDone;

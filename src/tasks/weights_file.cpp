@@ -2,6 +2,7 @@
 
 #include "defound/core/error.h"
 #include "defound/image/normalize.h"
+#include "defound/tensor/safetensors_shards.h"
 
 namespace defound {
 
@@ -9,8 +10,10 @@ fs::path weights_file(const std::string& file_or_folder, const std::string& name
   const fs::path path(file_or_folder);
   if (!fs::exists(path)) reject("{} does not exist; expected a weights file, or a run folder with {}", path.string(), name);
   if (!fs::is_directory(path)) return path;
-  if (!fs::exists(path / name)) reject("{} holds no {}; is this run finished, and of the right kind?", path.string(), name);
-  return path / name;
+  if (fs::exists(path / name)) return path / name;
+  const fs::path index = find_shards_index(path, /*required=*/false);
+  if (index.empty()) reject("{} holds no {}; is this run finished, and of the right kind?", path.string(), name);
+  return index;
 }
 
 Json model_input(int64_t input_size) {

@@ -84,7 +84,8 @@ void load_weights(torch::nn::Module& module, const TensorMap& weights, const Loa
     if (!misfits.missing.empty()) parts.push_back(fmt::format("{} missing ({})", misfits.missing.size(), named(misfits.missing)));
     if (!misfits.surplus.empty()) parts.push_back(fmt::format("{} not in the model ({})", misfits.surplus.size(), named(misfits.surplus)));
     if (!misfits.wrong.empty()) parts.push_back(fmt::format("{} of another shape or type ({})", misfits.wrong.size(), named(misfits.wrong)));
-    reject("{}: the weights do not fit: {}. Likely cause: {}", origin, fmt::join(parts, ", "), likely_cause(misfits, own.size(), weights.size()));
+    reject("{}: the weights do not fit: {}. Likely cause: {}", origin, fmt::join(parts, ", "),
+           rules.cause.empty() ? likely_cause(misfits, own.size(), weights.size()) : rules.cause);
   }
   const torch::NoGradGuard no_grad;
   for (auto& [name, tensor] : own)

@@ -3,9 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "../support/expect_error.h"
+#include "../support/temp_folder.h"
 #include "../support/tensors.h"
+#include "support/weight_lists.h"
 #include "defound/nn/pos_embed.h"
 #include "defound/tensor/load_weights.h"
+#include "defound/tensor/pth.h"
+#include "defound/tensor/weights_reader.h"
 
 namespace defound {
 namespace {
@@ -48,6 +52,16 @@ TEST(LoadEncoder, TakesTheEncoderOfAnMaeAndKeepsHeadAndFcNorm) {
   }
 }
 
+TEST(LoadEncoder, TakesAnMaeOutOfAPthFile) {
+  const testing::TempFolder folder;
+  const TensorMap mae = drawn<MaskedAutoencoder>(small_mae(), 1);
+  save_pth(folder / "mae.pth", mae);
+  VisionTransformer model(small_vit());
+  model.init_weights(Draws(2, "init"));
+  load_encoder(model, read_weights(folder / "mae.pth").tensors, "mae.pth");
+  for (const char* name : {"pos_embed", "cls_token", "blocks.1.attn.qkv.weight"}) EXPECT_TRUE(state_dict(model).at(name).equal(mae.at(name))) << name;
+}
+
 TEST(LoadEncoder, GivesTheMaesOwnTokens) {
   MaskedAutoencoder mae(small_mae());
   mae.init_weights(Draws(1, "init"));
@@ -84,7 +98,7 @@ TEST(LoadEncoder, TakesAClassifiersHeadWhenAsked) {
   VisionTransformer wider(other);
   wider.init_weights(Draws(2, "init"));
   load_encoder(wider, file, "vit.safetensors");
-  expect_error(ExitCode::kUsage, "number of classes", [&] { load_encoder(wider, file, "vit.safetensors", {.take_head = true}); });
+  expect_error(ExitCode::kUsage, "number of classes: the file holds a head of 5, the data has 7", [&] { load_encoder(wider, file, "vit.safetensors", {.take_head = true}); });
   expect_error(ExitCode::kUsage, "no classification head", [&] { load_encoder(model, drawn<MaskedAutoencoder>(small_mae(), 1), "mae", {.take_head = true}); });
 }
 
@@ -108,6 +122,18 @@ TEST(LoadEncoder, RefusesAnotherModel) {
   expect_error(ExitCode::kUsage, "bad.safetensors", [&] { load_encoder(model, {{"x", torch::ones({1})}}, "bad.safetensors"); });
 }
 
+TEST(LoadEncoder, SaysWhatAFileOfAnotherKindIs) {
+  VisionTransformer model(small_vit());
+  model.init_weights(Draws(2, "init"));
+  const auto refuse = [&](const std::string& part, const TensorMap& file) { expect_error(ExitCode::kUsage, part, [&] { load_encoder(model, file, "some.pth"); }); };
+  refuse("DINOv2 ViT-L/14 encoder", testing::listed_weights("retfound_dinov2"));
+  refuse("layer scale", testing::listed_weights("timm_dinov2_registers"));
+  refuse("diffusers UNet, SD 1.x", testing::listed_weights("unet_sd1"));
+  refuse("defound-weights convert --to mae", testing::listed_weights("vit_mae_large_transformers"));
+  refuse("begin with 'module.'", testing::with_prefix(drawn<VisionTransformer>(small_vit(), 1), "module."));
+  refuse("width is 1024 in the file, 24 in the model", testing::listed_weights("mae_vit_large_encoder"));
+}
+
 TEST(LoadMae, ContinuesFromAWholeFileOnly) {
   const TensorMap file = drawn<MaskedAutoencoder>(small_mae(), 1);
   MaskedAutoencoder model(small_mae());
@@ -128,6 +154,19 @@ TEST(LoadMae, StartsANewDecoderWhenAsked) {
   load_mae(model, file, "encoder.safetensors", true);
   EXPECT_TRUE(model.decoder_pred->weight.equal(decoder));
   EXPECT_TRUE(state_dict(model).at("norm.weight").equal(file.at("norm.weight")));
+}
+
+TEST(LoadMae, SaysWhatAFileOfAnotherKindIs) {
+  MaskedAutoencoder model(small_mae());
+  model.init_weights(Draws(2, "init"));
+  const auto refuse = [&](const std::string& part, const TensorMap& file) { expect_error(ExitCode::kUsage, part, [&] { load_mae(model, file, "some.pth", true); }); };
+  refuse("--to mae --global_pool token", drawn<VisionTransformer>(small_vit(), 1));
+  refuse("DINOv2", testing::listed_weights("retfound_dinov2"));
+  refuse("diffusers AutoencoderKL", testing::listed_weights("autoencoder_kl"));
+  refuse("a model of another size: ", testing::listed_weights("mae_vit_large_full"));
+  MaeConfig deeper = small_mae();
+  deeper.decoder_depth = 2;
+  refuse("decoder_depth is 2 in the file, 1 in the model", drawn<MaskedAutoencoder>(deeper, 1));
 }
 
 TEST(LoadMae, KeepsItsOwnTablesForAnotherImageSize) {

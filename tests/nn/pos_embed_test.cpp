@@ -25,5 +25,14 @@ TEST(PosEmbed, InterpolatesToAnotherGrid) {
   testing::expect_error(ExitCode::kUsage, "not of a square", [] { interpolate_pos_embed(torch::zeros({1, 8, 4}), 3); });
 }
 
+TEST(PosEmbed, InterpolatesAsMaeAndAsTimm) {
+  const TensorMap expected = golden("weight_files/pos_embed.safetensors");
+  for (const int64_t grid : {4, 9}) {
+    const std::string size = std::to_string(grid);
+    EXPECT_LT(relative_error(interpolate_pos_embed(expected.at("table"), grid), expected.at("mae_" + size)), 1e-12);
+    EXPECT_LT(relative_error(interpolate_pos_embed(expected.at("table").to(torch::kFloat32), grid, TableInterpolation::kTimm), expected.at("timm_" + size)), 1e-6);
+  }
+}
+
 }  // namespace
 }  // namespace defound

@@ -43,6 +43,27 @@ TEST(Safetensors, KeepsEveryTypeBitForBit) {
   }
 }
 
+TEST(Safetensors, TensorsAreViewsThatOutliveTheFileAndNeverChangeIt) {
+  const TempFolder folder;
+  save_safetensors(folder / "a.safetensors", {{"a", torch::ones({4})}});
+  const torch::Tensor first = load_safetensors(folder / "a.safetensors").tensors.at("a");
+  first.fill_(7);
+  const torch::Tensor second = load_safetensors(folder / "a.safetensors").tensors.at("a");
+  EXPECT_TRUE(second.equal(torch::ones({4})));
+  save_safetensors(folder / "a.safetensors", {{"a", torch::zeros({4})}});
+  fs::remove(folder / "a.safetensors");
+  EXPECT_TRUE(second.equal(torch::ones({4})));
+  EXPECT_TRUE(first.equal(torch::full({4}, 7.0)));
+}
+
+TEST(Safetensors, ReadsTensorsThatDoNotStandOnTheirSize) {
+  const TempFolder folder;
+  const std::string numbers("\x01\x00\x00\x80\x3f\x00\x00\x00\x40", 9);
+  const std::string header = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})";
+  const auto path = folder.write("odd.safetensors", file_bytes(header, numbers));
+  EXPECT_TRUE(load_safetensors(path).tensors.at("b").equal(torch::tensor({1.0F, 2.0F})));
+}
+
 TEST(Safetensors, SameTensorsGiveTheSameFileWithTheWidestTypeFirst) {
   const TempFolder folder;
   const TensorMap tensors = {{"a", torch::tensor({true})}, {"b", torch::ones({3}, torch::kFloat64)}, {"c", torch::ones({2}, torch::kBFloat16)}};

@@ -25,6 +25,13 @@ void load_mae(MaskedAutoencoder& model, TensorMap weights, const std::string& or
 /// Whether a file of these names holds an MAE decoder.
 bool has_decoder(const TensorMap& weights);
 
+/// transformers' ViTMAE or ViT (5, or with the older names) as MAE and timm name it; query, key and value are packed.
+/// Rejects (exit 2), naming `origin`, a part of them that is missing.
+TensorMap from_transformers_names(const TensorMap& weights, const std::string& origin);
+
+/// facebookresearch/dinov2's encoder (RETFound_dinov2_*.pth) as timm's vit_*_patch14_dinov2 names it, without mask token.
+TensorMap timm_from_dinov2_names(const TensorMap& weights, const std::string& origin);
+
 /// An MAE's weights without its decoder and mask token: cls_token, pos_embed, patch_embed, blocks, norm.
 TensorMap encoder_weights(const TensorMap& mae);
 

@@ -6,8 +6,8 @@
 
 namespace defound {
 
-/// The weights that --init or --model names: the file itself, or `name` in a run folder. Rejects (exit 2) what is not
-/// there, saying what was looked for.
+/// The weights that --init or --model names: the file itself, `name` in a run folder, or else the folder's index of shards.
+/// Rejects (exit 2) what is not there, saying what was looked for.
 fs::path weights_file(const std::string& file_or_folder, const std::string& name);
 
 /// The metadata "defound.input" of a model file: how an image becomes its input.

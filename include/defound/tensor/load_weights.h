@@ -15,6 +15,7 @@ TensorMap state_dict(const torch::nn::Module& module);
 struct LoadRules {
   std::vector<std::string> missing_ok;   ///< the module keeps what it has
   std::vector<std::string> surplus_ok;   ///< the file's tensor is not used
+  std::string cause = {};                ///< why the rest does not fit, where the caller knows; empty: guessed from the names
 };
 
 /// Copies `weights` into the module's parameters and buffers, converting the number type. Every name that is missing,

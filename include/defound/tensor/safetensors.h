@@ -17,7 +17,8 @@ struct Safetensors {
 };
 
 /// Reads a .safetensors file (github.com/huggingface/safetensors, "Format"). Sizes, offsets, overlaps and types are
-/// checked before anything is used; rejects (exit 2) naming the file and the fault.
+/// checked before anything is used; rejects (exit 2) naming the file and the fault. The tensors are views of the mapped
+/// file (see core/mapped_file.h), which stays mapped as long as one of them lives; changing one does not change the file.
 Safetensors load_safetensors(const fs::path& path);
 
 /// Writes contiguous copies of the tensors with the metadata; published whole (temporary name, sync, rename).
