@@ -27,7 +27,7 @@ class FlagMaker : public Visitor {
   void operator()(const Field& f, bool& v) override {
     const auto keep = [&app = app_, &given = given_, name = f.name](int64_t) { given[name] = app.get_option("--" + name)->results(); };
     app_.add_flag_function("--" + f.name + "{true}", keep, describe(f, v ? "true" : "false"))->group(group_)
-        ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+        ->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   }
   void operator()(const Field& f, int64_t& v) override { single(f, "INT", std::to_string(v)); }
   void operator()(const Field& f, double& v) override { single(f, "NUMBER", fmt::format("{}", v)); }
@@ -42,7 +42,7 @@ class FlagMaker : public Visitor {
   CLI::Option* single(const Field& f, const char* type, const std::string& value) {
     const bool positional = std::find(positional_.begin(), positional_.end(), f.name) != positional_.end();
     return app_.add_option("--" + f.name + (positional ? "," + f.name : ""), given_[f.name], describe(f, value))->group(group_)->type_name(type)->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+        ->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   }
   void many(const Field& f, const char* type, const std::string& value) {
     app_.add_option("--" + f.name, given_[f.name], describe(f, value))->group(group_)->type_name(type)->delimiter(',')

@@ -14,7 +14,6 @@ struct ComponentWeights {
 /// diffusion_pytorch_model, model and pytorch_model as .safetensors, then as .bin, then those with .fp16 before the ending.
 ComponentWeights read_component(const fs::path& folder);
 
-
 /// A JSON file of a generator folder.
 Json read_config_file(const fs::path& path);
 void write_config_file(const fs::path& path, const Json& values);

@@ -60,6 +60,7 @@ void load_init(VisionTransformer& model, const FinetuneConfig& config) {
 
 /// Rejects what would end the run at its first step, before its folder is made: the command may then be given again.
 void check_start(const FinetuneConfig& config, const VitConfig& vit, int64_t images) {
+  if (!config.init.empty()) weights_file(config.init, "encoder.safetensors");
   total_steps(config.train, images);  // fewer images than a batch
   if (config.init.empty()) return;
   VisionTransformer model(vit);

@@ -60,6 +60,7 @@ void load_init(MaskedAutoencoder& model, const PretrainConfig& config) {
 
 /// Rejects what would end the run at its first step, before its folder is made: the command may then be given again.
 void check_start(const PretrainConfig& config, const MaeConfig& mae, int64_t images) {
+  if (!config.init.empty()) weights_file(config.init, "mae.safetensors");
   total_steps(config.train, images);                                         // fewer images than a batch
   random_masking(torch::zeros({1, mae.num_patches()}), config.mask_ratio);   // nothing hidden, or all
   if (config.init.empty()) return;

@@ -183,7 +183,7 @@ TEST(LabelTable, LastRowIsNoLabelAndNamesAreFound) {
 
 TEST(UNetPresets, HalveDownToAboutEightAndAttendThere) {
   const UNet2DConditionConfig config = unet_preset("tiny", 64, 3);
-  EXPECT_EQ(config.block_out_channels, (std::vector<int64_t>{32, 64, 128, 128}));
+  EXPECT_EQ(config.block_out_channels, (std::vector<int64_t>{24, 48, 96, 96}));
   EXPECT_EQ(config.down_block_types, (std::vector<std::string>{"DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"}));
   EXPECT_EQ(config.up_block_types, (std::vector<std::string>{"CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"}));
   EXPECT_EQ(unet_preset("small", 32, 3).block_out_channels, (std::vector<int64_t>{64, 128, 256}));

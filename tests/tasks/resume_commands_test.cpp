@@ -25,7 +25,7 @@ class BrokenCommand : public ::testing::Test {
   }
   /// Runs the line, sends the signal once the shell's `condition` holds (looked at a hundred times a second).
   void expect_exit_after(const std::string& signal, const std::string& condition, int code, const std::string& line) {
-    expect_exit(code, line + " & pid=$!; until " + condition + " 2> /dev/null || ! kill -0 $pid; do sleep 0.01; done; kill -" + signal + " $pid; wait $pid");
+    expect_exit(code, "{ " + line + " & pid=$!; until " + condition + " 2> /dev/null || ! kill -0 $pid; do sleep 0.01; done; kill -" + signal + " $pid; wait $pid; }");
   }
 
   /// One unbroken run; another that gets the signal in the middle of the second epoch and goes on in a new process with
