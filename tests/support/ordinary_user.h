@@ -9,10 +9,14 @@ namespace defound::testing {
 class OrdinaryUser {
  public:
   OrdinaryUser() : superuser_(geteuid() == 0) {
-    if (superuser_) EXPECT_EQ(seteuid(65534), 0);
+    if (superuser_) {
+      EXPECT_EQ(seteuid(65534), 0);
+    }
   }
   ~OrdinaryUser() {
-    if (superuser_) EXPECT_EQ(seteuid(0), 0);
+    if (superuser_) {
+      EXPECT_EQ(seteuid(0), 0);
+    }
   }
 
  private:
