@@ -89,7 +89,8 @@ TEST(Interchange, GeneratorFolderGivesTheSamePredictionsAndImages) {
   const std::vector<uint64_t> seeds{3, 4};
   const SampleOptions options{{"ddim", 5}, {2.5}};
   const torch::Tensor sample = draw("sample", generator.latent_shape()), timesteps = torch::tensor({999, 1}), images = sample_images(generator, labels, seeds, options);
-  const torch::Tensor context = generator.model->condition->forward(torch::tensor(labels)), none = generator.model->condition->forward(torch::tensor({-1, -1}));
+  const std::vector<std::string> known = generator.labels(), requests{known.at(0), known.at(1)}, nothing{"", ""};
+  const torch::Tensor context = generator.model->condition->encode(requests, torch::kCPU), none = generator.model->condition->encode(nothing, torch::kCPU);
   const torch::Tensor prediction = generator.model->unet->forward(sample, timesteps, context);
   save_safetensors(folder / "generator_pair.safetensors",
                    {{"sample", sample}, {"timesteps", timesteps}, {"context", context}, {"prediction", prediction.contiguous()}, {"images", images},
@@ -97,7 +98,7 @@ TEST(Interchange, GeneratorFolderGivesTheSamePredictionsAndImages) {
                     {"label_context", context}, {"free_context", none}},
                    {{"steps", "5"}, {"guidance_scale", "2.5"}});
   Generator again = Generator::load(folder / "generator");
-  EXPECT_TRUE(again.model->forward(sample, timesteps, torch::tensor(labels)).equal(prediction));
+  EXPECT_TRUE(again.model->forward(sample, timesteps, requests).equal(prediction));
   EXPECT_TRUE(sample_images(again, labels, seeds, options).equal(images));
 }
 
