@@ -146,7 +146,6 @@ class GeneratorTraining {
  private:
   /// Squared error of the prediction at a random time of each image (Ho et al. 2020, equation 14).
   torch::Tensor loss(const Batch& batch, const Draws& draws, double condition_dropout) {
-    const int64_t count = batch.size();
     const auto rows = [&](const torch::Tensor& drawn) { return drawn.to(device_); };
     torch::Tensor latents;
     {
@@ -158,7 +157,7 @@ class GeneratorTraining {
     const torch::Tensor timesteps = rows(random_integers(draws.purpose("timestep"), batch.ids, schedule_.num_train_timesteps(), {}));  // [N]
     const auto requests = requests_of(batch, draws.purpose("condition_dropout"), condition_dropout);
     const torch::Tensor prediction = generator_.model->forward(schedule_.add_noise(latents, noise, timesteps), timesteps, requests).to(torch::kFloat);
-    const torch::Tensor errors = (prediction - schedule_.training_target(latents, noise, timesteps)).square().view({count, -1}).mean(1);  // [N]
+    const torch::Tensor errors = (prediction - schedule_.training_target(latents, noise, timesteps)).square().flatten(1).mean(1);  // [N]
     if (config_.snr_gamma <= 0) return errors.mean();
     return (errors * schedule_.min_snr_weights(timesteps, config_.snr_gamma)).mean();
   }
