@@ -46,18 +46,20 @@ EvaluatedImages test_images(const ImageTable& table, const std::vector<int64_t>&
 
 /// The model whose strength is best on the validation rows, of equal ones that of the strongest penalty.
 LinearModel choose_linear(const ImageTable& table, const ProbeRows& rows, const torch::Tensor& features, Json& settings) {
-  const auto models = fit_linear(features_of(features, rows.train), labels_of(table, rows.train), static_cast<int64_t>(table.classes.size()), strength_grid());
+  const torch::Tensor known = features_of(features, rows.train);
+  const auto labels = labels_of(table, rows.train);
+  const auto classes = static_cast<int64_t>(table.classes.size());
+  const LinearFit rough{.most_iterations = 300, .tolerance = 1e-5};   // enough to rank strengths
   const torch::Tensor held_out = features_of(features, rows.val);
-  const LinearModel* best = nullptr;
-  double best_auroc = -1;
+  double best_strength = 0, best_auroc = -1;
   settings["validation"] = Json::array();
-  for (const LinearModel& model : models) {
-    const Predictions predictions{model.classes, labels_of(table, rows.val), model.probabilities(held_out)};
+  for (const LinearModel& model : fit_linear(known, labels, classes, strength_grid(), rough)) {
+    const Predictions predictions{classes, labels_of(table, rows.val), model.probabilities(held_out)};
     const double auroc = ClassificationMetrics(predictions).value("macro_auroc");
     settings["validation"].push_back({{"C", model.strength}, {"macro_auroc", auroc}});
-    if (auroc > best_auroc) best = &model, best_auroc = auroc;
+    if (auroc > best_auroc) best_strength = model.strength, best_auroc = auroc;
   }
-  return *best;
+  return fit_linear(known, labels, classes, {best_strength}).front();
 }
 
 Probe linear_probe(const EmbedConfig& config, const ImageTable& table, const ProbeRows& rows, const torch::Tensor& features) {

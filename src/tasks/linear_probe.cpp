@@ -22,20 +22,22 @@ class Regression {
         weight_(torch::zeros({classes == 2 ? 1 : classes, features_.size(1)}, torch::kFloat64).requires_grad_()),
         bias_(torch::zeros({weight_.size(0)}, torch::kFloat64).requires_grad_()) {}
 
-  void fit(double strength, int64_t most_iterations) {
+  void fit(double strength, const LinearFit& how) {
     const torch::AutoGradMode with_gradients(true);
     const double per_image = 1.0 / (strength * static_cast<double>(features_.size(0)));
-    auto options = torch::optim::LBFGSOptions(1.0).max_iter(most_iterations).max_eval(2 * most_iterations).history_size(20)
-                       .tolerance_grad(1e-8).tolerance_change(1e-14).line_search_fn("strong_wolfe");
+    auto options = torch::optim::LBFGSOptions(1.0).max_iter(how.most_iterations).max_eval(2 * how.most_iterations).history_size(20)
+                       .tolerance_grad(how.tolerance).tolerance_change(1e-14).line_search_fn("strong_wolfe");
     torch::optim::LBFGS optimizer({weight_, bias_}, options);
-    optimizer.step([&] {
+    const auto evaluate = [&] {
       optimizer.zero_grad();
       const torch::Tensor loss = torch::cross_entropy_loss(logits(), labels_) + 0.5 * per_image * weight_.square().sum();
       loss.backward();
       return loss;
-    });
+    };
+    optimizer.step(evaluate);
+    evaluate();   // the last gradient of a line search need not be that of the point it chose
     const double slope = std::max(weight_.grad().abs().max().item<double>(), bias_.grad().abs().max().item<double>());
-    if (!(slope < 1e-4)) log::warn("the linear probe with C {:g} has not converged: its largest gradient is {:.1e}", strength, slope);
+    if (!(slope < 100 * how.tolerance)) log::warn("the linear probe with C {:g} has not converged: its largest gradient is {:.1e}", strength, slope);
   }
 
   /// Both in full, one row a class: the binomial form leaves the first class at 0.
@@ -73,7 +75,7 @@ std::vector<LinearModel> fit_linear(const torch::Tensor& features, const std::ve
   Regression regression(rows, labels, classes);
   std::vector<LinearModel> models;
   for (const double strength : strengths) {
-    regression.fit(strength, options.most_iterations);
+    regression.fit(strength, options);
     const torch::Tensor weight = regression.weight() / deviation;
     models.push_back({classes, rows.size(1), strength, values_of(weight), values_of(regression.bias() - weight.mv(mean))});
   }

@@ -22,6 +22,7 @@ struct LinearFit {
   /// main_linprobe.py. The model that comes back takes the features as they are.
   bool standardize = true;
   int64_t most_iterations = 2000;
+  double tolerance = 1e-8;       ///< done when no gradient of the mean loss is larger
 };
 
 /// Logistic regression as scikit-learn's LogisticRegression(C): minimizes C x (sum of cross-entropies) + |weight|^2 / 2,
