@@ -7,7 +7,7 @@ started=$SECONDS
 say() { printf '[setup %3d s] %s\n' $((SECONDS - started)) "$*" >&2; }
 
 packages=(g++ cmake ninja-build ccache git python3 libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libjpeg-dev
-  libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev libssl-dev)
+  libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev libssl-dev libicu-dev)
 torch=${DEFOUND_TORCH_WHEEL:-torch==2.13.0}
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
@@ -29,7 +29,7 @@ if command -v dpkg-query >/dev/null; then
       if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then root=(sudo); else
         say "These packages are missing and need root: ${missing[*]}"
         say "Ask an administrator for: apt-get install ${missing[*]}"
-        say "or take them from conda-forge (libopencv, cli11, spdlog, fmt, nlohmann_json, gtest, openssl, ninja, ccache, cmake) into an"
+        say "or take them from conda-forge (libopencv, cli11, spdlog, fmt, nlohmann_json, gtest, openssl, icu, ninja, ccache, cmake) into an"
         say "environment that is active when you build, or build without image files: cmake -DDEFOUND_OPENCV=OFF."
         exit 2
       fi
@@ -41,7 +41,7 @@ if command -v dpkg-query >/dev/null; then
   fi
   say "system packages are there"
 else
-  say "no dpkg here: OpenCV (core, imgproc, imgcodecs), CLI11, spdlog, fmt, nlohmann/json, GoogleTest, OpenSSL, Ninja and ccache must be installed already"
+  say "no dpkg here: OpenCV (core, imgproc, imgcodecs), CLI11, spdlog, fmt, nlohmann/json, GoogleTest, OpenSSL, ICU, Ninja and ccache must be installed already"
 fi
 
 if [ -n "${DEFOUND_TORCH:-}" ]; then

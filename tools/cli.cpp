@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 
@@ -26,7 +27,7 @@ class FlagMaker : public Visitor {
   void operator()(const Field& f, bool& v) override {
     const auto keep = [&app = app_, &given = given_, name = f.name](int64_t) { given[name] = app.get_option("--" + name)->results(); };
     app_.add_flag_function("--" + f.name + "{true}", keep, describe(f, v ? "true" : "false"))->group(group_)
-        ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+        ->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   }
   void operator()(const Field& f, int64_t& v) override { single(f, "INT", std::to_string(v)); }
   void operator()(const Field& f, double& v) override { single(f, "NUMBER", fmt::format("{}", v)); }
@@ -41,7 +42,7 @@ class FlagMaker : public Visitor {
   CLI::Option* single(const Field& f, const char* type, const std::string& value) {
     const bool positional = std::find(positional_.begin(), positional_.end(), f.name) != positional_.end();
     return app_.add_option("--" + f.name + (positional ? "," + f.name : ""), given_[f.name], describe(f, value))->group(group_)->type_name(type)->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+        ->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   }
   void many(const Field& f, const char* type, const std::string& value) {
     app_.add_option("--" + f.name, given_[f.name], describe(f, value))->group(group_)->type_name(type)->delimiter(',')
@@ -128,9 +129,12 @@ struct Command {
   }
 };
 
-/// CLI11's message, with the nearest valid flag for an unknown one.
+/// CLI11's message in our words, with the nearest valid flag for an unknown one.
 std::string explain(const CLI::ParseError& error, CLI::App& app) {
   const std::string message = error.what();  // "The following arguments were not expected: 0.5 --mask_ration"
+  const std::string option = message.substr(0, message.find(':'));
+  if (message.find(": At Most 1 required") != std::string::npos) return fmt::format("{} is given more than once; give it one value", option);
+  if (message.ends_with(" missing") && option.starts_with("--")) return fmt::format("{} needs a value; --help says which", option);
   if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return message;
   const size_t flag = message.find("--"), begin = flag != std::string::npos ? flag : message.rfind(' ') + 1;
   const std::string word = message.substr(begin, message.find_first_of(" =", begin) - begin);
@@ -152,8 +156,11 @@ struct Cli::Parser {
 };
 
 int guard(const std::function<int()>& body) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file above the limit of `ulimit -f` is then a failed write like any other
   try {
-    return body();
+    const int code = body();
+    if (!std::cout.flush()) fail("cannot write the result to the standard output; is its disk full?");
+    return code;
   } catch (const Error& e) {
     log::error("{}", e.what());
     return static_cast<int>(e.code());

@@ -1,5 +1,9 @@
 # cmake --install gives bin/, lib/ and configs/ that can be moved as a whole.
-set_target_properties(defound ${tools} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib;$ORIGIN;${TORCH_ROOT}/lib")
+set(run_path "$ORIGIN/../lib;$ORIGIN")
+if(NOT DEFOUND_BUNDLE_TORCH)
+  list(APPEND run_path ${TORCH_ROOT}/lib)
+endif()
+set_target_properties(defound ${tools} PROPERTIES INSTALL_RPATH "${run_path}")
 install(TARGETS defound ${tools} RUNTIME DESTINATION bin LIBRARY DESTINATION lib)
 install(DIRECTORY include/defound DESTINATION include)
 install(DIRECTORY configs DESTINATION share/defound)

@@ -59,3 +59,9 @@ need_header(OPENSSL_INCLUDE_DIR openssl/evp.h libssl-dev)
 find_library(CRYPTO_LIBRARY NAMES libcrypto.so libcrypto.so.3)
 target_include_directories(defound_packages SYSTEM INTERFACE ${OPENSSL_INCLUDE_DIR})
 target_link_libraries(defound_packages INTERFACE ${CRYPTO_LIBRARY})
+
+# Unicode for the tokenizer: form C, lower case, letters and digits.
+need_header(ICU_INCLUDE_DIR unicode/normalizer2.h libicu-dev)
+find_library(ICU_LIBRARY NAMES libicuuc.so icuuc)
+target_include_directories(defound_packages SYSTEM INTERFACE ${ICU_INCLUDE_DIR})
+target_link_libraries(defound_packages INTERFACE ${ICU_LIBRARY})

@@ -1,7 +1,9 @@
 """Checks that diffusers loads a generator folder of ours and computes the same.
 
-    check_generator.py GENERATOR PAIR.safetensors
+    DEFOUND_INTERCHANGE=/tmp/files build/tests/models_test --gtest_filter='Interchange.*'
+    python scripts/goldens/check_generator.py /tmp/files/generator /tmp/files/generator_pair.safetensors
 
+A generator of a run is checked when it is copied to /tmp/files/generator before the first command.
 PAIR holds what our code computed with the folder: sample, timesteps, context, prediction; start, label_context, free_context,
 images (a guided DDIM run: metadata steps, guidance_scale); and with a vae: vae_images, vae_mean, vae_latents, vae_decoded."""
 import pathlib

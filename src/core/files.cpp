@@ -26,7 +26,9 @@ void sync_path(const fs::path& path) {
 
 std::string read_text(const fs::path& path, uint64_t most_bytes) {
   std::error_code error;
-  if (!fs::exists(path, error)) reject("{} does not exist", path.string());
+  const bool found = fs::exists(path, error);
+  if (error) reject("cannot read {}: {}", path.string(), error.message());  // in a folder that may not be entered, say
+  if (!found) reject("{} does not exist", path.string());
   if (fs::is_directory(path, error)) reject("{} is a folder; a file was expected", path.string());
   const uint64_t size = fs::file_size(path, error);
   if (!error && size > most_bytes) reject("{} has {} bytes; at most {} are read", path.string(), size, most_bytes);
@@ -85,7 +87,9 @@ bool is_there(const fs::path& path) {
 void make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
-  if (error || !fs::is_directory(path)) fail("cannot create the folder {}: {}", path.string(), error ? error.message() : "a file has this name");
+  if (error == std::errc::not_a_directory || (!error && !fs::is_directory(path)))
+    reject("cannot create the folder {}: it, or a folder above it, is a file; give another name", path.string());
+  if (error) fail("cannot create the folder {}: {}", path.string(), error.message());
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {

@@ -1,5 +1,6 @@
 #include "defound/data/data_ancestry.h"
 
+#include <map>
 #include <set>
 
 #include "defound/core/progress.h"
@@ -16,12 +17,15 @@ std::vector<std::string> image_hashes(const ImageTable& table, int64_t threads) 
 }
 
 Ancestry data_ancestry(const ImageTable& table, int64_t threads) {
-  std::set<std::string> patients;
-  for (const ImageRow& row : table.rows)
-    if (row.patient_known) patients.insert(row.patient);
+  std::map<std::string, std::set<std::string>> patients;   // by data set
+  const std::vector<std::string> datasets = datasets_of(table);
+  for (size_t i = 0; i < datasets.size(); ++i)
+    if (table.rows[i].patient_known) patients[datasets[i]].insert(table.rows[i].patient);
   const std::vector<std::string> hashes = image_hashes(table, threads);
   const std::set<std::string> unique(hashes.begin(), hashes.end());
-  return {{patients.begin(), patients.end()}, {unique.begin(), unique.end()}};
+  Ancestry ancestry{{}, {unique.begin(), unique.end()}};
+  for (const auto& [dataset, names] : patients) (dataset.empty() ? ancestry.patients : ancestry.patients_of[dataset]).assign(names.begin(), names.end());
+  return ancestry;
 }
 
 }  // namespace defound

@@ -16,8 +16,11 @@ namespace defound {
 namespace {
 
 ImageTable read_one(const fs::path& path, const std::string& label_column) {
-  if (fs::is_directory(path)) return fs::exists(path / "manifest.csv") ? read_manifest(path / "manifest.csv", label_column) : read_class_folders(path);
-  if (!fs::exists(path)) reject("--data {} does not exist", path.string());
+  std::error_code error;
+  const bool is_folder = fs::is_directory(path, error), found = fs::exists(is_folder ? path / "manifest.csv" : path, error);
+  if (error) reject("--data {} cannot be read: {}", path.string(), error.message());
+  if (is_folder) return found ? read_manifest(path / "manifest.csv", label_column) : read_class_folders(path);
+  if (!found) reject("--data {} does not exist", path.string());
   if (path.extension() != ".csv") reject("--data {} must be a folder of images or a manifest (.csv)", path.string());
   return read_manifest(path, label_column);
 }
@@ -37,16 +40,26 @@ void append(ImageTable& table, ImageTable more) {
 }
 
 void check_splits(const ImageTable& table) {
-  std::unordered_map<std::string, const ImageRow*> by_patient, by_path;
-  for (const ImageRow& row : table.rows) {
+  const std::vector<std::string> datasets = datasets_of(table);
+  std::unordered_map<std::string, const ImageRow*> by_path;
+  std::unordered_map<std::string, std::vector<size_t>> by_patient;  // the first row of each data set
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    const ImageRow& row = table.rows[i];
     if (row.split.empty()) continue;
     const ImageRow* same_path = by_path.emplace(row.path.string(), &row).first->second;
     if (same_path->split != row.split)
       reject("{} is in split {} ({}) and in split {} ({}); an image may be in one split only", row.path.string(), same_path->split, same_path->origin, row.split, row.origin);
-    const ImageRow* same_patient = by_patient.emplace(row.patient, &row).first->second;
-    if (same_patient->split != row.split)
-      reject("patient {} is in split {} ({}, {}) and in split {} ({}, {}); split by patient (defound-data split), or give different persons different names",
-             row.patient, same_patient->split, same_patient->path.string(), same_patient->origin, row.split, row.path.string(), row.origin);
+    auto& namesakes = by_patient[row.patient];
+    bool is_new = true;
+    for (const size_t j : namesakes) {
+      const ImageRow& other = table.rows[j];
+      is_new = is_new && datasets[i] != datasets[j];
+      if (other.split == row.split || (datasets[i] != datasets[j] && !datasets[i].empty() && !datasets[j].empty())) continue;  // other persons where both say so
+      reject("patient {} is in split {} ({}, {}) and in split {} ({}, {}); split by patient (defound-data split), or give different persons different "
+             "names, or their data sets in a column dataset",
+             row.patient, other.split, other.path.string(), other.origin, row.split, row.path.string(), row.origin);
+    }
+    if (is_new) namesakes.push_back(i);
   }
 }
 

@@ -55,13 +55,13 @@ fs::path resolve(const fs::path& folder, const std::string& path) {
   return (given.is_absolute() ? given : folder / given).lexically_normal();
 }
 
-std::string relative_path(const fs::path& path, const fs::path& folder) {
-  const fs::path relative = fs::absolute(path).lexically_normal().lexically_relative(fs::absolute(folder).lexically_normal());
-  const auto ups = std::count(relative.begin(), relative.end(), fs::path(".."));
-  return relative.empty() || ups > 8 ? fs::absolute(path).lexically_normal().string() : relative.generic_string();
-}
-
 }  // namespace
+
+std::string manifest_path(const fs::path& image, const fs::path& folder) {
+  const fs::path relative = fs::absolute(image).lexically_normal().lexically_relative(fs::absolute(folder).lexically_normal());
+  const auto ups = std::count(relative.begin(), relative.end(), fs::path(".."));
+  return relative.empty() || ups > 8 ? fs::absolute(image).lexically_normal().string() : relative.generic_string();
+}
 
 ImageTable read_manifest(const fs::path& path, const std::string& label_column) {
   const std::string origin = path.string();
@@ -98,7 +98,7 @@ void write_manifest(const fs::path& path, const ImageTable& table) {
   header.insert(header.end(), table.extra_columns.begin(), table.extra_columns.end());
   std::string text = csv_line(header);
   for (const ImageRow& row : table.rows) {
-    std::vector<std::string> fields{relative_path(row.path, folder), row.label_name, row.patient_known ? row.patient : "", row.split, row.prompt, row.source};
+    std::vector<std::string> fields{manifest_path(row.path, folder), row.label_name, row.patient_known ? row.patient : "", row.split, row.prompt, row.source};
     fields.insert(fields.end(), row.extra.begin(), row.extra.end());
     text += csv_line(fields);
   }

@@ -11,15 +11,15 @@ torch::Dtype type_of(const torch::nn::Module& module) { return module.parameters
 
 }  // namespace
 
-ConditionalUNet::ConditionalUNet(const UNet2DConditionConfig& unet_config, const LabelTableConfig& condition_config)
+ConditionalUNet::ConditionalUNet(const UNet2DConditionConfig& unet_config, std::shared_ptr<Condition> its_condition)
     : unet(register_module("unet", std::make_shared<UNet2DConditionModel>(unet_config))),
-      condition(register_module("condition", std::make_shared<LabelTable>(condition_config))) {
-  if (unet_config.cross_attention_dim != condition_config.cross_attention_dim)
-    reject("cross_attention_dim is {} in the UNet but {} in the label table", unet_config.cross_attention_dim, condition_config.cross_attention_dim);
+      condition(register_module("condition", std::move(its_condition))) {
+  if (unet_config.cross_attention_dim != condition->width())
+    reject("cross_attention_dim is {} in the UNet but {} in its condition", unet_config.cross_attention_dim, condition->width());
 }
 
-torch::Tensor ConditionalUNet::forward(const torch::Tensor& noisy, const torch::Tensor& timesteps, const torch::Tensor& labels) {
-  return unet->forward(noisy, timesteps, condition->forward(labels));
+torch::Tensor ConditionalUNet::forward(const torch::Tensor& noisy, const torch::Tensor& timesteps, std::span<const std::string> requests) {
+  return unet->forward(noisy, timesteps, condition->encode(requests, unet->device()));
 }
 
 Generator Generator::make(const UNet2DConditionConfig& unet, const LabelTableConfig& condition, const SchedulerConfig& scheduler,
@@ -29,9 +29,10 @@ Generator Generator::make(const UNet2DConditionConfig& unet, const LabelTableCon
   const int64_t channels = vae ? vae->config().latent_channels : 3;
   if (unet.in_channels != channels)
     reject("the UNet has {} in_channels; {} are {}", unet.in_channels, vae ? "the autoencoder's latents" : "pixels without an autoencoder", channels);
-  Generator generator{std::make_shared<ConditionalUNet>(unet, condition), std::move(vae), scheduler};
+  auto table = std::make_shared<LabelTable>(condition);
+  table->draw(draws.purpose("condition"));
+  Generator generator{std::make_shared<ConditionalUNet>(unet, table), std::move(vae), scheduler};
   initialize(*generator.model->unet, draws.purpose("unet"));
-  generator.model->condition->draw(draws.purpose("condition"));
   return generator;
 }
 

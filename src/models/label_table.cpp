@@ -1,11 +1,11 @@
 #include "defound/models/label_table.h"
 
-#include <algorithm>
 #include <numeric>
 #include <set>
 
 #include "defound/core/error.h"
-#include "defound/core/files.h"
+#include "component_weights.h"
+#include "defound/tensor/load_weights.h"
 #include "defound/tensor/random_tensor.h"
 
 namespace defound {
@@ -14,8 +14,11 @@ namespace {
 LabelTableConfig checked(const LabelTableConfig& config) {
   std::set<std::string> seen;
   if (config.labels.empty()) reject("a label table needs at least one label");
-  for (const std::string& label : config.labels)
+  for (const std::string& label : config.labels) {
     if (label.empty() || !seen.insert(label).second) reject("label '{}' is empty or stands twice in the label table", label);
+    if (label.starts_with(".") || label.find_first_of(std::string_view("/\0", 2)) != std::string::npos)  // "../x" would leave the output folder
+      reject("label '{}' cannot name a folder of images: give it a name without / that does not begin with a dot", label);
+  }
   return config;
 }
 
@@ -43,12 +46,38 @@ torch::Tensor LabelTable::forward(const torch::Tensor& labels) {
   return embedding_.index_select(0, torch::where(labels < 0, none, labels).to(embedding_.device()));
 }
 
-int64_t LabelTable::index_of(const std::string& label) const {
-  const auto found = std::find(config_.labels.begin(), config_.labels.end(), label);
-  if (found != config_.labels.end()) return found - config_.labels.begin();
-  const std::string near = nearest(label, config_.labels);
-  reject("the generator knows no label '{}'{}", label, near.empty() ? fmt::format("; it has {} labels, the first '{}'", config_.labels.size(), config_.labels[0])
-                                                                    : fmt::format("; did you mean '{}'?", near));
+int64_t LabelTable::index_of(const std::string& label) const { return static_cast<int64_t>(index_of_label(label, config_.labels)); }
+
+torch::Tensor LabelTable::encode(std::span<const std::string> requests, torch::Device device) {
+  std::vector<int64_t> rows;
+  for (const std::string& label : requests) rows.push_back(label.empty() ? -1 : index_of(label));
+  return forward(torch::tensor(rows, torch::kInt64)).to(device);
+}
+
+void LabelTable::save(const fs::path& folder, const TensorMap& weights) const {
+  LabelTableConfig table = config_;
+  Json values = {{"_class_name", "LabelTable"}};
+  values.update(to_json(table));
+  write_config_file(folder / "condition" / "config.json", values);
+  save_safetensors(folder / "condition" / "model.safetensors", weights, {{"format", "pt"}});
+}
+
+void LabelTable::describe(Json& model_index) const {
+  model_index["_class_name"] = "DefoundLabelPipeline";
+  model_index["condition"] = {"defound", "LabelTable"};
+}
+
+std::shared_ptr<LabelTable> LabelTable::load(const fs::path& folder) {
+  const fs::path path = folder / "condition" / "config.json";
+  Json values = read_config_file(path);
+  values.erase("_class_name");
+  LabelTableConfig config;
+  from_json(config, values, path.string());
+  check_ranges(config);
+  auto table = std::make_shared<LabelTable>(config);
+  const ComponentWeights weights = read_component(folder / "condition");
+  load_weights(*table, weights.tensors, {}, weights.file.string());
+  return table;
 }
 
 }  // namespace defound

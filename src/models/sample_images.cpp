@@ -4,29 +4,58 @@
 #include "defound/tensor/random_tensor.h"
 
 namespace defound {
+namespace {
 
-torch::Tensor sample_images(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options) {
-  if (labels.size() != seeds.size()) reject("{} labels but {} seeds", labels.size(), seeds.size());
+std::vector<std::string> requests_of(const Generator& generator, std::span<const int64_t> labels) {
+  const std::vector<std::string> names = generator.labels();
+  std::vector<std::string> requests;
+  for (const int64_t label : labels) {
+    if (label >= static_cast<int64_t>(names.size())) reject("the generator knows {} labels; there is none of number {}", names.size(), label);
+    requests.push_back(label < 0 ? "" : generator.model->condition->request_for(names[static_cast<size_t>(label)]));
+  }
+  return requests;
+}
+
+}  // namespace
+
+torch::Tensor sample_latents(Generator& generator, std::span<const std::string> requests, const torch::Tensor& start, const StepNoise& noise,
+                             const SampleOptions& options) {
   torch::NoGradGuard no_grad;
   UNet2DConditionModel& unet = *generator.model->unet;
-  const auto place = torch::TensorOptions(torch::kFloat32).device(unet.device());
-  const torch::Tensor label_tensor = torch::tensor(std::vector<int64_t>(labels.begin(), labels.end()), torch::kInt64);
-  const torch::Tensor conditional = generator.model->condition->forward(label_tensor);                            // [N, tokens, D]
-  const torch::Tensor unconditional = generator.model->condition->forward(torch::full_like(label_tensor, -1));
+  const auto type = unet.dtype() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;  // half precision adds up in fp32
+  const auto place = torch::TensorOptions(type).device(unet.device());
+  const torch::Tensor conditional = generator.model->condition->encode(requests, unet.device());                      // [N, tokens, D]
+  const torch::Tensor unconditional = generator.model->condition->encode(std::vector<std::string>(requests.size()), unet.device());
   const Denoiser denoiser = [&](const torch::Tensor& latents, double timestep, const torch::Tensor& context) {
-    return unet.forward(latents, torch::full({1}, timestep, place.dtype(torch::kFloat64)), context).to(torch::kFloat32);
+    return unet.forward(latents, torch::full({1}, timestep, place.dtype(torch::kFloat64)), context).to(type);
   };
-  const Draws draws(0, "sample_images");  // the rows' seeds are the ids
   const auto sampler = make_sampler(options.sampler, NoiseSchedule(generator.scheduler));
-  const StepNoise noise = step_noise(draws, {seeds.begin(), seeds.end()});
-  torch::Tensor latents = random_normal(draws.purpose("start"), seeds, generator.latent_shape()).to(place).contiguous(torch::MemoryFormat::ChannelsLast);
-  latents = latents * sampler->init_noise_sigma();
+  torch::Tensor latents = start.to(place).contiguous(torch::MemoryFormat::ChannelsLast) * sampler->init_noise_sigma();
   for (size_t i = 0; i < sampler->timesteps().size(); ++i) {
     const torch::Tensor input = sampler->scale_input(latents, i);
     const torch::Tensor prediction = guided_prediction(denoiser, input, sampler->timesteps()[i], conditional, unconditional, options.guidance);
     latents = sampler->step(prediction, i, latents, noise);
   }
-  return generator.decode(latents).to(torch::kCPU);
+  return latents;
+}
+
+torch::Tensor sample_latents(Generator& generator, std::span<const std::string> requests, std::span<const uint64_t> seeds, const SampleOptions& options) {
+  if (requests.size() != seeds.size()) reject("{} requests but {} seeds", requests.size(), seeds.size());
+  const Draws draws(0, "sample_images");  // the rows' seeds are the ids
+  const torch::Tensor start = random_normal(draws.purpose("start"), seeds, generator.latent_shape());
+  return sample_latents(generator, requests, start, step_noise(draws, {seeds.begin(), seeds.end()}), options);
+}
+
+torch::Tensor sample_images(Generator& generator, std::span<const std::string> requests, std::span<const uint64_t> seeds, const SampleOptions& options) {
+  return generator.decode(sample_latents(generator, requests, seeds, options)).to(torch::kCPU);
+}
+
+torch::Tensor sample_latents(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options) {
+  return sample_latents(generator, requests_of(generator, labels), seeds, options);
+}
+
+torch::Tensor sample_images(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options) {
+  return sample_images(generator, requests_of(generator, labels), seeds, options);
 }
 
 }  // namespace defound

@@ -37,7 +37,7 @@ UNet2DConditionConfig unet_preset(const std::string& name, int64_t sample_size, 
   if (sample_size < 8) reject("a UNet needs a side of at least 8, not {}", sample_size);
   UNet2DConditionConfig config;
   if (name == "tiny") {
-    config = small_unet(32, 1, sample_size);
+    config = small_unet(24, 1, sample_size);
   } else if (name == "small") {
     config = small_unet(64, 2, sample_size);
   } else if (name == "sd1") {

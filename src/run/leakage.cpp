@@ -16,13 +16,21 @@ std::string examples(const std::vector<std::string>& names) {
   return fmt::format("{}{}", fmt::join(shown, ", "), names.size() > most ? ", ..." : "");
 }
 
+bool went_in(const Ancestry& ancestry, const std::string& patient, const std::string& dataset) {
+  if (contains(ancestry.patients, patient)) return true;
+  return std::any_of(ancestry.patients_of.begin(), ancestry.patients_of.end(),
+                     [&](const auto& of) { return (dataset.empty() || dataset == of.first) && contains(of.second, patient); });
+}
+
 }  // namespace
 
-Leaks find_leaks(const Ancestry& ancestry, const std::vector<std::string>& patients, const std::vector<std::string>& hashes) {
+Leaks find_leaks(const Ancestry& ancestry, const std::vector<std::string>& patients, const std::vector<std::string>& hashes,
+                 const std::vector<std::string>& datasets) {
   Leaks leaks;
-  leaks.checked = !ancestry.patients.empty() || !ancestry.image_hashes.empty();
+  leaks.checked = !ancestry.patients.empty() || !ancestry.image_hashes.empty() || !ancestry.patients_of.empty();
   std::set<std::string> leaked;
-  for (const auto& patient : patients) if (!patient.empty() && contains(ancestry.patients, patient)) leaked.insert(patient);
+  for (size_t i = 0; i < patients.size(); ++i)
+    if (!patients[i].empty() && went_in(ancestry, patients[i], datasets.empty() ? "" : datasets[i])) leaked.insert(patients[i]);
   leaks.patients.assign(leaked.begin(), leaked.end());
   for (size_t i = 0; i < hashes.size(); ++i) if (contains(ancestry.image_hashes, hashes[i])) leaks.images.push_back(i);
   return leaks;

@@ -33,6 +33,7 @@ Json library_versions() {
 void Ancestry::add(const Ancestry& other) {
   merge(patients, other.patients);
   merge(image_hashes, other.image_hashes);
+  for (const auto& [dataset, names] : other.patients_of) merge(patients_of[dataset], names);
 }
 
 Ancestry read_ancestry(const fs::path& product) {
@@ -44,9 +45,10 @@ Ancestry read_ancestry(const fs::path& product) {
     const Json ancestry = parse_json(read_text(file), file.string()).value("ancestry", Json::object());
     Ancestry result;
     try {
-      result.add({ancestry.value("patients", std::vector<std::string>()), ancestry.value("image_hashes", std::vector<std::string>())});
+      result.add({ancestry.value("patients", std::vector<std::string>()), ancestry.value("image_hashes", std::vector<std::string>()),
+                  ancestry.value("patients_of", std::map<std::string, std::vector<std::string>>())});
     } catch (const Json::exception&) {
-      reject("{}: \"ancestry\" must hold the lists \"patients\" and \"image_hashes\" of texts", file.string());
+      reject("{}: \"ancestry\" must hold the lists \"patients\" and \"image_hashes\" of texts and the object \"patients_of\" of such lists", file.string());
     }
     return result;
   }
@@ -78,7 +80,7 @@ void Provenance::describe_start(const Json& fields) {
 }
 
 void Provenance::set_ancestry(const Ancestry& ancestry) {
-  const Json entry = {{"patients", ancestry.patients}, {"image_hashes", ancestry.image_hashes}};
+  const Json entry = {{"patients", ancestry.patients}, {"image_hashes", ancestry.image_hashes}, {"patients_of", ancestry.patients_of}};
   if (content_["ancestry"] == entry) return;
   content_["ancestry"] = entry;
   write();

@@ -38,6 +38,7 @@ svg .axis { stroke: var(--faint); fill: none; }
 svg g path { fill: none; stroke: currentColor; stroke-width: 1.9; stroke-linejoin: round; stroke-linecap: round; }
 svg g circle { fill: currentColor; }
 svg .dense path { stroke-width: 1; }
+svg .points circle { opacity: .7; }
 svg .broken path { stroke-dasharray: 7 4; }
 svg .reference { color: var(--faint); }
 svg .reference path { stroke-width: 1.2; stroke-dasharray: 4 4; }

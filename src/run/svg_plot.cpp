@@ -57,6 +57,10 @@ Frame make_frame(const PlotOptions& options, std::span<const Curve> curves) {
   }
   if (frame.empty) return frame;
   widen(frame.x), widen(frame.y);
+  if (std::any_of(curves.begin(), curves.end(), [](const Curve& curve) { return curve.points; })) {
+    const double margin = 0.03 * (frame.x.high - frame.x.low);
+    frame.x.low -= margin, frame.x.high += margin;
+  }
   if (!frame.y.log) {  // air above and below the curves
     const double margin = 0.04 * (frame.y.high - frame.y.low);
     frame.y.low -= frame.y.low >= 0 && frame.y.low < margin ? frame.y.low : margin;
@@ -109,7 +113,8 @@ std::string draw_curve(const Frame& frame, const Curve& curve, size_t colour) {
   for (size_t i = 0; i < point_count(curve);) {
     if (!frame.draws(curve, i)) { ++i; continue; }
     size_t end = i;
-    while (end < point_count(curve) && frame.draws(curve, end)) ++end;
+    while (!curve.points && end < point_count(curve) && frame.draws(curve, end)) ++end;
+    end = std::max(end, i + 1);
     const bool lonely = end - i == 1;
     for (const size_t at : thin(curve, i, end)) {
       const double x = frame.x.pixel(curve.x[at]), y = frame.y.pixel(curve.y[at]);
@@ -119,7 +124,7 @@ std::string draw_curve(const Frame& frame, const Curve& curve, size_t colour) {
     i = end;
   }
   const std::string style = curve.dashed ? "reference" : fmt::format("c{}{}", colour % kColours, colour / kColours % 2 ? " broken" : "");
-  const char* dense = point_count(curve) > kMostPoints ? " dense" : "";
+  const char* dense = curve.points ? " points" : point_count(curve) > kMostPoints ? " dense" : "";
   std::string out = fmt::format("<g class=\"{}{}\"><title>{}</title>", style, dense, escape_html(curve.name));
   if (!path.empty()) out += "<path d=\"" + path + "\"/>";
   return out + dots + "</g>";

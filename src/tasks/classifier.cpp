@@ -8,39 +8,20 @@
 #include "defound/tasks/weights_file.h"
 #include "defound/tensor/load_weights.h"
 #include "defound/tensor/weights_reader.h"
+#include "model_metadata.h"
 
 namespace defound {
 namespace {
-
-/// The JSON in a file's metadata.
-Json metadata_json(const WeightsFile& file, const std::string& key, const fs::path& path) {
-  const auto at = file.metadata.find(key);
-  if (at == file.metadata.end())
-    reject("{} has no \"{}\" in its metadata: a classifier that defound-finetune wrote is needed. The file is this: {}", path.string(), key,
-           identify_weights(file.tensors, file.metadata).what);
-  return parse_json(at->second, path.string() + " (" + key + ")");
-}
 
 std::vector<std::string> read_classes(const WeightsFile& file, const fs::path& path) {
   const fs::path beside = path.parent_path() / "classes.json";
   const bool inside = file.metadata.count("defound.classes") > 0;
   if (!inside && !fs::exists(beside)) reject("{} names no classes, and there is no {}", path.string(), beside.string());
-  const Json names = inside ? metadata_json(file, "defound.classes", path) : parse_json(read_text(beside), beside.string());
+  const Json names = inside ? metadata_json(file.metadata, "defound.classes", path) : parse_json(read_text(beside), beside.string());
   try {
     return names.get<std::vector<std::string>>();
   } catch (const Json::exception&) {
     reject("{}: the classes must be a list of texts", inside ? path.string() : beside.string());
-  }
-}
-
-TransformOptions read_transform(const Json& input, const std::string& origin) {
-  try {
-    TransformOptions options = transform_preset(input.at("transform").get<std::string>(), input.at("input_size").get<int64_t>());
-    options.mean = input.at("mean").get<ChannelValues>();
-    options.std = input.at("std").get<ChannelValues>();
-    return options;
-  } catch (const Json::exception& e) {
-    reject("{}: \"defound.input\" must hold input_size, mean, std and transform: {}", origin, e.what());
   }
 }
 
@@ -50,10 +31,13 @@ Classifier load_classifier(const std::string& path) {
   Classifier out{weights_file(path, "best.safetensors"), {}, nullptr, nullptr};
   const WeightsFile file = read_weights(out.file);
   VitConfig config;
-  from_json(config, metadata_json(file, "defound.config", out.file), out.file.string(), UnknownKeys::kIgnore);
+  if (!file.metadata.contains("defound.config"))
+    reject("{} has no \"defound.config\" in its metadata: a classifier that defound-finetune wrote is needed. The file is this: {}", out.file.string(),
+           identify_weights(file.tensors, file.metadata).what);
+  from_json(config, metadata_json(file.metadata, "defound.config", out.file), out.file.string(), UnknownKeys::kIgnore);
   check_ranges(config);
   config.check();
-  out.transform = std::make_shared<TransformOptions>(read_transform(metadata_json(file, "defound.input", out.file), out.file.string()));
+  out.transform = std::make_shared<TransformOptions>(input_transform(file.metadata, out.file));
   if (out.transform->size != config.img_size)
     reject("{}: the input size {} is not the model's {}", out.file.string(), out.transform->size, config.img_size);
   out.classes = read_classes(file, out.file);

@@ -81,9 +81,15 @@ std::string as_text(const Json& report) {
   return text;
 }
 
-/// A manifest beside which bad_files.csv lists what it leaves out.
-void write_readable(const fs::path& output, const ImageTable& table, const std::vector<BadImage>& bad) {
+/// Where the manifest goes; one that exists may be the very input.
+fs::path manifest_path(const fs::path& output) {
   const fs::path manifest = output.extension() == ".csv" ? output : output / "manifest.csv";
+  if (is_there(manifest)) reject("{} exists; it is not overwritten", manifest.string());
+  return manifest;
+}
+
+/// A manifest beside which bad_files.csv lists what it leaves out.
+void write_readable(const fs::path& manifest, const ImageTable& table, const std::vector<BadImage>& bad) {
   std::unordered_set<const ImageRow*> left_out;
   for (const BadImage& image : bad) left_out.insert(&table.rows[static_cast<size_t>(image.row)]);
   write_manifest(manifest, filter_rows(table, [&](const ImageRow& row) { return left_out.count(&row) == 0; }));
@@ -103,6 +109,7 @@ void DataScanConfig::visit(Visitor& v) {
 
 std::string data_scan(DataScanConfig& config) {
   log::set_level(config.log_level);
+  const fs::path manifest = config.output.empty() ? fs::path() : manifest_path(config.output);
   const ImageTable table = load_table(config.data);
   const Findings found = open_all(table, config.threads);
   std::vector<BadImage> bad;
@@ -121,7 +128,7 @@ std::string data_scan(DataScanConfig& config) {
   report["sizes"] = size_summary(sizes);
   report["unreadable"] = unreadable;
   report["duplicates"] = duplicate_groups(table, found.hashes);
-  if (!config.output.empty()) write_readable(config.output, table, bad);
+  if (!config.output.empty()) write_readable(manifest, table, bad);
   return config.json ? report.dump(2) + "\n" : as_text(report);
 }
 

@@ -6,20 +6,18 @@
 
 #include "defound/config/json.h"
 #include "defound/core/error.h"
-#include "defound/core/log.h"
 #include "defound/core/publish_folder.h"
 #include "defound/core/version.h"
 #include "defound/data/check_images.h"
-#include "defound/data/data_ancestry.h"
 #include "defound/data/image_dataset.h"
 #include "defound/data/load_table.h"
 #include "defound/models/vit.h"
-#include "defound/run/leakage.h"
 #include "defound/tasks/classifier.h"
 #include "defound/tasks/evaluation.h"
 #include "defound/tasks/predict.h"
 #include "defound/tensor/device.h"
 #include "example_images.h"
+#include "leak_check.h"
 
 namespace defound {
 namespace {
@@ -68,48 +66,27 @@ EvaluatedImages describe_rows(const ImageTable& table, const std::vector<std::st
   return images;
 }
 
-Leaks check_leaks(const EvaluateConfig& config, const ImageTable& table, const EvaluatedImages& images, const fs::path& model) {
-  const Ancestry ancestry = read_ancestry(model);
-  const std::vector<std::string> hashes = ancestry.image_hashes.empty() ? std::vector<std::string>() : image_hashes(table, config.execution.threads);
-  Leaks leaks = find_leaks(ancestry, images.patients, hashes);
-  if (!leaks.found()) return leaks;
-  const std::string found = describe_leaks(leaks, images.patients, images.paths);
-  if (!config.allow_leak) reject("{}: {}; evaluate on other patients, or see what it gives with --allow_leak", model.string(), found);
-  log::warn("{}", found);
-  return leaks;
-}
-
-void warn_of_leaks(Report& report, const Leaks& leaks, const EvaluatedImages& images) {
-  if (leaks.found())
-    report.warning(fmt::format("Leak: {}. These numbers are better than the model is (--allow_leak).", describe_leaks(leaks, images.patients, images.paths)));
-  if (!leaks.checked)
-    report.warning("Nothing is recorded of what went into this model (no provenance.json beside it): whether test patients were trained on could not be checked.");
-}
-
-Json leaks_json(const Leaks& leaks) {
-  return {{"checked", leaks.checked}, {"patients", leaks.patients.size()}, {"images", leaks.images.size()}};
-}
-
 void write_report(const fs::path& file, const EvaluateConfig& config, const Classifier& classifier, const EvaluatedImages& images,
-                  const Scores& scores, const std::vector<ComparedMetric>& compared, const Leaks& leaks) {
+                  const Scores& scores, const std::vector<ComparedMetric>& compared, const LeakCheck& leaks, int64_t unreadable) {
   Report report(fmt::format("Evaluation: {} classes, {} images", images.classes.size(), images.predictions.size()),
                 fmt::format("{} on {}, {} images of {} patients, defound {}", classifier.file.string(), fmt::join(config.data.data, ", "),
                             images.predictions.size(), images.patient_count(), version_text()));
-  warn_of_leaks(report, leaks, images);
+  warn_of_leaks(report, leaks);
+  if (unreadable > 0) report.warning(fmt::format("{} of {} images cannot be read and are left out; bad_files.csv lists them.", unreadable, unreadable + images.predictions.size()));
   add_scores(report, images, scores);
   if (!compared.empty()) add_comparison(report, config.compare, compared);
   add_example_images(report, images);
   report.write(file);
 }
 
-std::string plan_text(const EvaluateConfig& config, const Classifier& classifier, const ImageTable& table, const Leaks& leaks) {
+std::string plan_text(const EvaluateConfig& config, const Classifier& classifier, const ImageTable& table, const LeakCheck& leaks) {
   int64_t parameters = 0;
   for (const auto& parameter : classifier.model->parameters()) parameters += parameter.numel();
   std::string text = fmt::format("{:<24}{}\n{:<24}{}\n{:<24}{}\n", "model", classifier.file.string(), "parameters", parameters, "images", table.size());
   const auto counts = class_counts(table);
   for (size_t c = 0; c < counts.size(); ++c) text += fmt::format("{:<24}{}\n", "  " + classifier.classes[c], counts[c]);
   return text + fmt::format("{:<24}{}\n{:<24}{}\n", "bootstrap resamples", config.resamples, "leaks",
-                            leaks.found() ? "found" : leaks.checked ? "none" : "not checked: no provenance.json beside the model");
+                            leak_text(leaks));
 }
 
 }  // namespace
@@ -119,7 +96,8 @@ std::string evaluate(EvaluateConfig& config) {
   const torch::Device device = apply_execution(config.execution);
   const Classifier classifier = load_classifier(config.model);
   const ImageTable table = load_test_rows(config, classifier.classes);
-  const Leaks leaks = check_leaks(config, table, describe_rows(table, config.subgroups), classifier.file);
+  describe_rows(table, config.subgroups);   // rejects unknown columns before anything is done
+  const LeakCheck leaks = check_leaks(classifier.file, table, config.allow_leak, config.execution.threads);
   if (config.execution.dry_run) return plan_text(config, classifier, table, leaks);
   classifier.model->to(device, parse_precision(config.execution.precision));
 
@@ -134,12 +112,12 @@ std::string evaluate(EvaluateConfig& config) {
     std::vector<ComparedMetric> compared;
     if (!config.compare.empty()) compared = compare_predictions(images, compared_file(config.compare), bootstrap, static_cast<uint64_t>(config.seed));
     Json metrics = {{"model", classifier.file.string()}, {"model_sha256", sha256_file(classifier.file)}, {"data", config.data.data},
-                    {"version", version_text()}, {"leaks", leaks_json(leaks)}};
+                    {"version", version_text()}, {"leaks", leaks_json(leaks)}, {"unreadable", table.size() - readable.size()}};
     metrics.update(scores_json(images, scores));
     if (!compared.empty()) metrics["compared"] = comparison_json(compared);
     write_atomic(folder / "metrics.json", metrics.dump(2) + "\n");
     write_atomic(folder / "predictions.csv", predictions_csv(images));
-    write_report(folder / "report.html", config, classifier, images, scores, compared, leaks);
+    write_report(folder / "report.html", config, classifier, images, scores, compared, leaks, table.size() - readable.size());
     summary = fmt::format("{} images of {} patients, {} classes\n", images.predictions.size(), images.patient_count(), images.classes.size()) + scores_text(scores);
   });
   return summary + (fs::path(config.output) / "report.html").string() + "\n";

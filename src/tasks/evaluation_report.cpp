@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "defound/tasks/evaluation.h"
 
 namespace defound {
 namespace {
 
-constexpr size_t kMostCurves = 8;
+constexpr size_t kMostCurves = 8, kFewPatients = 5;
 constexpr std::string_view kPublished = "published_";
 
 std::string number_text(double value) { return std::isnan(value) ? "\u2013" : fmt::format("{:.3f}", value); }
@@ -114,6 +115,20 @@ void add_subgroups(Report& report, const Scores& scores) {
   report.table({"column", "value", "images", "patients", "macro_auroc", "accuracy", "balanced_accuracy"}, rows);
 }
 
+/// Classes with images of only a few patients, each with its number of patients; an unknown patient is one of its own.
+std::vector<std::string> small_classes(const EvaluatedImages& images) {
+  std::vector<std::set<std::string>> patients(images.classes.size());
+  std::vector<size_t> counts(images.classes.size(), 0);
+  for (size_t n = 0; n < images.patients.size(); ++n) {
+    const auto label = static_cast<size_t>(images.predictions.labels[n]);
+    if (images.patients[n].empty() || patients[label].insert(images.patients[n]).second) ++counts[label];
+  }
+  std::vector<std::string> out;
+  for (size_t c = 0; c < counts.size(); ++c)
+    if (counts[c] > 0 && counts[c] < kFewPatients) out.push_back(fmt::format("{} ({})", images.classes[c], counts[c]));
+  return out;
+}
+
 }  // namespace
 
 void add_scores(Report& report, const EvaluatedImages& images, const Scores& scores) {
@@ -122,6 +137,8 @@ void add_scores(Report& report, const EvaluatedImages& images, const Scores& sco
     for (const int64_t c : scores.absent_classes) names.push_back(images.classes[static_cast<size_t>(c)]);
     report.warning(fmt::format("No image of {}: left out of all means over classes.", fmt::join(names, ", ")));
   }
+  if (const auto small = small_classes(images); !small.empty())
+    report.warning(fmt::format("Fewer than {} patients of {}: the numbers of so few say little, and their intervals are too narrow.", kFewPatients, fmt::join(small, ", ")));
   add_metric_tables(report, images, scores);
   add_curves(report, images, scores);
   report.heading("Confusion matrix");

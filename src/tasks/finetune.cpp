@@ -23,6 +23,7 @@ VitConfig model_config(const FinetuneConfig& config, int64_t num_classes) {
   VitConfig vit = vit_config(config.model);
   vit.img_size = config.input_size;
   if (config.patch_size > 0) vit.patch_size = config.patch_size;
+  if (config.depth > 0) vit.depth = config.depth;
   vit.global_pool = config.global_pool;
   vit.drop_path_rate = config.drop_path;
   vit.num_classes = num_classes;
@@ -37,6 +38,7 @@ TrainingPlan plan_of(const FinetuneConfig& config, const VitConfig& vit, int64_t
   plan.model = fmt::format("{}, {} px, patch {}, {} classes", config.model, vit.img_size, vit.patch_size, vit.num_classes);
   for (const auto& parameter : model.parameters()) plan.parameters += parameter.numel();
   plan.trained = plan.parameters;
+  plan.saved = 2 * plan.parameters;  // best and last
   plan.flops_per_image = 3 * vit_flops(size, vit.patch_size, vit.in_chans);
   plan.activation_bytes_per_image = transformer_activation_bytes(size, 4);
   plan.images = images;
@@ -51,6 +53,20 @@ void shuffle_labels(ImageTable& table, uint64_t seed) {
   for (int64_t i = 0; i < table.size(); ++i) table.rows[i].label = before.rows[order[i]].label;
 }
 
+void load_init(VisionTransformer& model, const FinetuneConfig& config) {
+  const fs::path file = weights_file(config.init, "encoder.safetensors");
+  load_encoder(model, read_weights(file).tensors, file.string());
+}
+
+/// Rejects what would end the run at its first step, before its folder is made: the command may then be given again.
+void check_start(const FinetuneConfig& config, const VitConfig& vit, int64_t images) {
+  if (!config.init.empty()) weights_file(config.init, "encoder.safetensors");
+  total_steps(config.train, images);  // fewer images than a batch
+  if (config.init.empty()) return;
+  VisionTransformer model(vit);
+  load_init(model, config);
+}
+
 /// One fine-tuning: the model and what the loop asks of it.
 class Finetuning {
  public:
@@ -58,9 +74,7 @@ class Finetuning {
              const RunDir& run)
       : config_(config), model_(vit), held_out_(held_out), classes_(std::move(classes)), device_(device), run_(run) {
     model_.init_weights(Draws(static_cast<uint64_t>(config.run.seed), "init"));
-    if (config.init.empty()) return;
-    const fs::path file = weights_file(config.init, "encoder.safetensors");
-    load_encoder(model_, read_weights(file).tensors, file.string());
+    if (!config.init.empty()) load_init(model_, config);
   }
 
   Objective objective() {
@@ -112,8 +126,8 @@ ExitCode finetune(FinetuneConfig& config, const std::string& command, std::ostre
   if (data.val.rows.empty())
     reject("{} has no rows of split val to choose the best epoch by; make them with defound-data split", config.data.data.front());
   const VitConfig vit = model_config(config, static_cast<int64_t>(data.train.classes.size()));
+  check_start(config, vit, data.train.size());
   if (config.execution.dry_run) return out << describe_plan(plan_of(config, vit, data.train.size()), config.train, config.execution.precision), ExitCode::kDone;
-  if (!config.init.empty()) weights_file(config.init, "encoder.safetensors");
   const RunDir run = RunDir::open(config.run.output, parse_resume(config.run.resume), config, command);
   if (run.is_done()) return ExitCode::kDone;
   prepare_run(data, run, config.data, config.execution, {config.init});

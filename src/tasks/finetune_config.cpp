@@ -16,6 +16,7 @@ void FinetuneConfig::visit(Visitor& v) {
   v(field("model", "vit_large_patch16, vit_base_patch16, a timm name such as vit_base_patch16_224, small or tiny"), model);
   v(field("input_size", "side of the square input in pixels").range(16, 4096), input_size);
   v(field("patch_size", "side of a patch in pixels; 0: the model's own").range(0, 256), patch_size);
+  v(field("depth", "blocks; 0: the model's own").range(0, 256), depth);
   v(field("global_pool", "what the head sees: avg (mean of the patches, then fc_norm) or token (class token)").one_of({"avg", "token"}), global_pool);
   v(field("drop_path", "highest stochastic depth rate; rises linearly over the blocks").range(0, 0.99), drop_path);
   v(field("label_smoothing", "share of the target spread over all classes").range(0, 0.99), label_smoothing);

@@ -38,6 +38,7 @@ std::string describe_plan(const TrainingPlan& plan, const TrainOptions& train, c
   const double state = 4 * all + 12 * trained + (half ? 2 * all + 2 * trained : 0) + (train.ema_decay > 0 ? 4 * trained : 0);
   const double activations = plan.activation_bytes_per_image * static_cast<double>(micro) / (half ? 2 : 1);
   const double checkpoint = 4 * all + 8 * trained + (train.ema_decay > 0 ? 4 * trained : 0);
+  const double product = 4.0 * static_cast<double>(plan.saved > 0 ? plan.saved : plan.parameters);
   const double seen = static_cast<double>(plan.steps) * static_cast<double>(train.batch_size);
   const double per_image = plan.flops_per_image + plan.frozen_flops_per_image;
   const double rate = train.learning_rate ? *train.learning_rate : train.base_learning_rate * static_cast<double>(train.batch_size) / 256;
@@ -52,10 +53,11 @@ std::string describe_plan(const TrainingPlan& plan, const TrainOptions& train, c
       {"peak learning rate", fmt::format("{:.4g}", rate)},
       {"work per image", flops_text(plan.flops_per_image) + ", forward and backward"},
       {"work in all", flops_text(per_image * seen)},
-      {"memory", fmt::format("{}: {} weights, gradients and optimizer, {} activations (estimate)", bytes_text(state + activations), bytes_text(state),
-                             bytes_text(activations))},
-      {"disk", fmt::format("{}: {} checkpoints of {}, product {}", bytes_text(checkpoint * static_cast<double>(train.keep_checkpoints + 1) + 4 * all),
-                           train.keep_checkpoints + 1, bytes_text(checkpoint), bytes_text(4 * all))}};
+      {"memory", activations > 0 ? fmt::format("{}: {} weights, gradients and optimizer, {} activations (estimate)", bytes_text(state + activations),
+                                               bytes_text(state), bytes_text(activations))
+                                 : fmt::format("{} weights, gradients and optimizer; activations are not estimated", bytes_text(state))},
+      {"disk", fmt::format("{}: {} checkpoints of {}, product {}", bytes_text(checkpoint * static_cast<double>(train.keep_checkpoints + 1) + product),
+                           train.keep_checkpoints + 1, bytes_text(checkpoint), bytes_text(product))}};
   if (plan.frozen_flops_per_image > 0) rows.insert(rows.begin() + 9, {"frozen parts per image", flops_text(plan.frozen_flops_per_image)});
   std::string text;
   for (const auto& [name, value] : rows) text += fmt::format("{:<24}{}\n", name, value);

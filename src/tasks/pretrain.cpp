@@ -27,6 +27,7 @@ MaeConfig model_config(const PretrainConfig& config) {
   MaeConfig mae = mae_config(config.model);
   mae.img_size = config.input_size;
   if (config.patch_size > 0) mae.patch_size = config.patch_size;
+  if (config.depth > 0) mae.depth = config.depth;
   mae.norm_pix_loss = config.norm_pix_loss;
   mae.check();
   return mae;
@@ -39,15 +40,32 @@ TrainingPlan plan_of(const PretrainConfig& config, const MaeConfig& mae, int64_t
   const TransformerSize decoder{mae.decoder_embed_dim, mae.decoder_depth, mae.decoder_num_heads, mae.num_patches() + 1, mae.mlp_ratio};
   TrainingPlan plan;
   plan.model = fmt::format("{}, {} px, patch {}, {:.0f} % masked", config.model, mae.img_size, mae.patch_size, 100 * config.mask_ratio);
-  for (const auto& parameter : model.parameters()) {
-    plan.parameters += parameter.numel();
-    if (parameter.requires_grad()) plan.trained += parameter.numel();
+  for (const auto& item : model.named_parameters()) {
+    const int64_t count = item.value().numel();
+    plan.parameters += count;
+    if (item.value().requires_grad()) plan.trained += count;
+    plan.saved += item.key().starts_with("decoder") || item.key() == "mask_token" ? count : 2 * count;  // the encoder also by itself
   }
   plan.flops_per_image = 3 * mae_flops(encoder, decoder, mae.patch_size, mae.in_chans);
   plan.activation_bytes_per_image = transformer_activation_bytes(encoder, 4) + transformer_activation_bytes(decoder, 4);
   plan.images = images;
   plan.steps = total_steps(config.train, images);
   return plan;
+}
+
+void load_init(MaskedAutoencoder& model, const PretrainConfig& config) {
+  const fs::path file = weights_file(config.init, "mae.safetensors");
+  load_mae(model, read_weights(file).tensors, file.string(), config.init_decoder == "random");
+}
+
+/// Rejects what would end the run at its first step, before its folder is made: the command may then be given again.
+void check_start(const PretrainConfig& config, const MaeConfig& mae, int64_t images) {
+  if (!config.init.empty()) weights_file(config.init, "mae.safetensors");
+  total_steps(config.train, images);                                         // fewer images than a batch
+  random_masking(torch::zeros({1, mae.num_patches()}), config.mask_ratio);   // nothing hidden, or all
+  if (config.init.empty()) return;
+  MaskedAutoencoder model(mae);
+  load_init(model, config);
 }
 
 /// One pretraining: the model and what the loop asks of it.
@@ -57,9 +75,7 @@ class MaePretraining {
       : config_(config), model_(mae), held_out_(held_out), device_(device), run_(run) {
     const Draws draws(static_cast<uint64_t>(config.run.seed), "init");
     model_.init_weights(draws);
-    if (config.init.empty()) return;
-    const fs::path file = weights_file(config.init, "mae.safetensors");
-    load_mae(model_, read_weights(file).tensors, file.string(), config.init_decoder == "random");
+    if (!config.init.empty()) load_init(model_, config);
   }
 
   Objective objective() {
@@ -73,7 +89,8 @@ class MaePretraining {
   std::string picture(const ImageDataset& dataset) {
     const Batch batch = first_images(dataset, kPictures).to(device_);
     const torch::Tensor noise = masking_noise(batch, Draws(0, "picture"));
-    return encode_png(reconstruction_picture(model_, batch.images, noise, config_.mask_ratio, kImageNetMean, kImageNetStd));
+    const Reconstruction reconstruction = reconstruct(model_, batch.images, noise, config_.mask_ratio);
+    return encode_png(reconstruction_picture(reconstruction, batch.images, model_.config.patch_size, kImageNetMean, kImageNetStd));
   }
 
  private:
@@ -123,8 +140,8 @@ ExitCode pretrain(PretrainConfig& config, const std::string& command, std::ostre
   const torch::Device device = apply_execution(config.execution);
   const MaeConfig mae = model_config(config);
   TrainingData data = load_training_data(config.data, LabelUse::kIgnored);
+  check_start(config, mae, data.train.size());
   if (config.execution.dry_run) return out << describe_plan(plan_of(config, mae, data.train.size()), config.train, config.execution.precision), ExitCode::kDone;
-  if (!config.init.empty()) weights_file(config.init, "mae.safetensors");
   const RunDir run = RunDir::open(config.run.output, parse_resume(config.run.resume), config, command);
   if (run.is_done()) return ExitCode::kDone;
   prepare_run(data, run, config.data, config.execution, {config.init});

@@ -1,6 +1,9 @@
 #include "defound/tensor/device.h"
 
-#include <thread>
+#include <malloc.h>
+
+#include <fstream>
+#include <iterator>
 
 #include "defound/core/error.h"
 #include "defound/core/log.h"
@@ -26,11 +29,36 @@ torch::Dtype parse_precision(const std::string& text) {
   return torch::kFloat32;
 }
 
+namespace {
+
+/// Whether the CPU multiplies bf16 matrices itself; without, LibTorch does it element by element.
+bool computes_bf16() {
+  std::ifstream file("/proc/cpuinfo");  // flags avx512_bf16, amx_bf16 (x86) or bf16 (Arm); unknown where there is no such file
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  return text.empty() || text.find("bf16") != std::string::npos;
+}
+
+/// Steps free and take the same tensors again and again: memory that goes back to the system in between is cleared page
+/// by page each time, 8 % of a small MAE step on a CPU.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  constexpr int kMebibyte = 1 << 20;
+  mallopt(M_MMAP_THRESHOLD, 32 * kMebibyte);
+  mallopt(M_TRIM_THRESHOLD, 2047 * kMebibyte);
+  mallopt(M_TOP_PAD, 64 * kMebibyte);
+#endif
+}
+
+}  // namespace
+
 torch::Device apply_execution(const ExecutionOptions& options) {
+  keep_freed_memory();
   log::set_level(options.log_level);
   const torch::Device device = parse_device(options.device);
   if (options.precision == "fp16" && device.is_cpu()) reject("precision fp16 needs a GPU; on a CPU use bf16 or fp32");
-  torch::set_num_threads(options.threads > 0 ? static_cast<int>(options.threads) : std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+  if (options.precision == "bf16" && device.is_cpu() && !computes_bf16())
+    log::warn("this CPU has no bf16 arithmetic (AVX512-BF16 or AMX): --precision fp32 is many times as fast here");
+  if (options.threads > 0) torch::set_num_threads(static_cast<int>(options.threads));  // else LibTorch's: OMP_NUM_THREADS, or the cores
   return device;
 }
 

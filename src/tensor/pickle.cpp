@@ -119,7 +119,7 @@ size_t PickleValue::size() const {
 
 PickleValue PickleValue::operator[](size_t index) const {
   if (is(PickleKind::kDict)) expect(PickleKind::kList);
-  if (index >= size()) reject("{}: item {} was expected in the pickle's {}, which has {}", tree_->origin, index, pickle_kind_name(kind()) + 2, size());
+  if (index >= size()) reject("{}: item {} was expected in {} of the pickle, which has {}", tree_->origin, index, pickle_kind_name(kind()), size());
   return {tree_, tree_->items[tree_->nodes[node_].place][index]};
 }
 

@@ -10,7 +10,7 @@ namespace {
 using Kind = PickleKind;
 
 // Elements a tensor may have beyond its storage's (stride 0, from expand): a copy of it must not need memory that the file does not justify.
-constexpr int64_t kMostExpandedElements = int64_t{1} << 20;
+constexpr int64_t kMostExpandedElements = int64_t{1} << 16;
 
 constexpr std::string_view kTorchPrefix = "torch.", kUntypedStorage = "torch.storage.UntypedStorage";
 

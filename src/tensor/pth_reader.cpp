@@ -1,6 +1,5 @@
-#include <algorithm>
-#include <array>
 #include <map>
+#include <optional>
 
 #include "defound/core/error.h"
 #include "defound/core/mapped_file.h"
@@ -32,7 +31,11 @@ struct PthFile::Content {
   std::string origin, prefix;                  ///< of the records' names: "archive/"
   std::map<std::string, ZipRecord> records;
   Pickle pickle;
-  std::map<std::string, torch::Tensor> storages;   ///< those that were asked for, as bytes
+  struct Storage {
+    torch::Tensor bytes;
+    bool bools_are_checked = false;
+  };
+  std::map<std::string, Storage> storages;   ///< those that were asked for
 
   std::string_view bytes_of(const ZipRecord& record) const { return file->bytes().substr(record.begin, record.size); }
   void check(const ZipRecord& record, const std::string& name) const {
@@ -54,6 +57,9 @@ void PthFile::Content::find_pickle() {
   if (records.contains(prefix + "constants.pkl"))
     reject("{} is a TorchScript model, which is not read. Convert it, if you trust it: python3 -c \"import torch; "
            "torch.save(torch.jit.load('{}', map_location='cpu').state_dict(), 'converted.pth')\"", origin, origin);
+  for (const auto& [record_name, record] : records)
+    if (record.method != 0)
+      reject("{}: the record '{}' is compressed (method {}); torch.save stores records as they are. Load and save the file in Python again", origin, record_name, record.method);
   if (const auto order = records.find(prefix + "byteorder"); order != records.end()) {
     check(order->second, order->first);
     if (bytes_of(order->second) != "little") reject("{} holds numbers in the byte order '{}'; little is read", origin, bytes_of(order->second).substr(0, 16));
@@ -68,14 +74,17 @@ const torch::Tensor& PthFile::Content::storage(const PickledTensor& tensor) {
   if (record == records.end()) reject("{}: the record '{}' of a tensor is missing; the file is damaged", origin, name);
   if (record->second.size != tensor.storage_bytes)
     reject("{}: the record '{}' has {} bytes, its tensor needs {}; the file is damaged", origin, name, record->second.size, tensor.storage_bytes);
-  auto& bytes = storages[tensor.storage];
+  auto& [bytes, bools_are_checked] = storages[tensor.storage];
   if (!bytes.defined()) {
     check(record->second, name);
     bytes = mapped_tensor(file, record->second.begin, {static_cast<int64_t>(record->second.size)}, torch::kUInt8);
     // torch.save puts every storage on a multiple of 64 bytes; another writer's may have to be moved.
     if (record->second.begin % 16 != 0) bytes = bytes.clone();
   }
-  if (tensor.type == "bool") check_mapped_bools(file, record->second.begin, record->second.begin + record->second.size, fmt::format("{}: the record '{}'", origin, name));
+  if (tensor.type == "bool" && !bools_are_checked) {
+    check_mapped_bools(file, record->second.begin, record->second.begin + record->second.size, fmt::format("{}: the record '{}'", origin, name));
+    bools_are_checked = true;
+  }
   return bytes;
 }
 

@@ -52,11 +52,13 @@ Safetensors load_safetensors_shards(const fs::path& index) {
 
 fs::path find_shards_index(const fs::path& folder, bool required) {
   fs::path found;
-  for (const auto& entry : fs::directory_iterator(folder)) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
     if (!entry.path().string().ends_with(kIndexEnding)) continue;
     if (!found.empty()) reject("{} holds several indices of shards ({}, {}); name one", folder.string(), found.filename().string(), entry.path().filename().string());
     found = entry.path();
   }
+  if (error) reject("cannot look into the folder {}: {}", folder.string(), error.message());
   if (found.empty() && required) reject("{} is a folder without a *{}; name the file with the weights", folder.string(), kIndexEnding);
   return found;
 }

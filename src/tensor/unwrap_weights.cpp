@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "defound/core/error.h"
 
@@ -30,7 +31,7 @@ constexpr std::array<std::string_view, 4> kPrefixes = {
 };
 
 constexpr int kMostWrappers = 4;
-constexpr size_t kMostMetadata = 1000, kMostMetadataBytes = 4096;
+constexpr size_t kMostOther = 1000, kMostMetadata = 1000, kMostMetadataBytes = 4096;
 
 std::string key_text(const PickleValue& key) {
   if (key.is(PickleKind::kText)) return std::string(key.text());
@@ -57,9 +58,9 @@ void add_metadata(const PickleValue& values, std::string_view but, const std::st
   }
 }
 
-/// The keys of a dictionary but one.
+/// The keys of a dictionary but one, the first thousand.
 void add_other(const PickleValue& values, std::string_view but, std::vector<std::string>& other) {
-  for (size_t i = 0; i < values.size(); ++i)
+  for (size_t i = 0; i < values.size() && other.size() < kMostOther; ++i)
     if (const std::string key = key_text(values.pair(i).first); key != but && std::find(other.begin(), other.end(), key) == other.end()) other.push_back(key);
 }
 
@@ -113,7 +114,7 @@ void take_tensors(const PthFile& file, const PickleValue& values, const std::str
     // Sparse, quantized and other tensors that are not plain: leaving one out in silence would be wrong.
     if (value.is(PickleKind::kObject) && (value.text().starts_with("torch._utils._rebuild") || value.text().starts_with("torch._tensor.")))
       reject("{}: '{}' is a {}, no plain tensor, and cannot be read", origin, name, value.text());
-    weights.other.push_back(name);
+    if (weights.other.size() < kMostOther) weights.other.push_back(name);
   }
 }
 
@@ -123,15 +124,16 @@ bool take_off(std::string_view prefix, bool some_are_enough, WeightsFile& weight
   const auto count = static_cast<size_t>(std::count_if(weights.tensors.begin(), weights.tensors.end(), has));
   if (count == 0 || (count < weights.tensors.size() && !some_are_enough)) return false;
   TensorMap renamed;
+  std::set<std::string> left_out;
   for (auto& item : weights.tensors) {
     if (has(item)) {
       renamed[item.first.substr(prefix.size())] = item.second;
       continue;
     }
-    const std::string head = "teacher." + item.first.substr(0, item.first.find('.'));
-    if (std::find(weights.other.begin(), weights.other.end(), head) == weights.other.end()) weights.other.push_back(head);
+    left_out.insert("teacher." + item.first.substr(0, item.first.find('.')));
   }
   weights.tensors = std::move(renamed);
+  weights.other.insert(weights.other.end(), left_out.begin(), left_out.end());
   weights.wrappers.emplace_back(prefix);
   return true;
 }

@@ -55,7 +55,7 @@ WeightsFile from_safetensors(Safetensors file, const char* container) {
 }  // namespace
 
 WeightsFile read_weights(const fs::path& file) {
-  if (!fs::exists(file)) reject("{} does not exist", file.string());
+  if (!is_there(file)) reject("{} does not exist", file.string());
   const fs::path path = fs::is_directory(file) ? find_shards_index(file) : file;
   WeightsFile weights;
   switch (recognize_container(path)) {

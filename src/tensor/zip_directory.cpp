@@ -72,14 +72,11 @@ class ZipArchive {
     if (next > directory_end_) reject("{}: the zip directory is cut off at byte {}", origin_, at);
     const std::string name(bytes_.substr(at + kEntryBytes, name_bytes));
     check_name(name);
-    const auto flags = number<uint16_t>(at + 8), method = number<uint16_t>(at + 10);
-    if (flags & kEncrypted) reject("{}: the record '{}' is encrypted", origin_, name);
-    if (method != 0) reject("{}: the record '{}' is compressed (method {}); torch.save stores records as they are. Load and save the file in Python again", origin_, name, method);
-    ZipRecord record{.checksum = number<uint32_t>(at + 16)};
-    uint64_t packed = number<uint32_t>(at + 20), header = number<uint32_t>(at + 42);
-    record.size = number<uint32_t>(at + 24);
-    read_zip64(extra, extra + extra_bytes, name, {&record.size, &packed, &header});
-    if (packed != record.size) reject("{}: the record '{}' has {} bytes stored as {}; the file is damaged", origin_, name, record.size, packed);
+    if (number<uint16_t>(at + 8) & kEncrypted) reject("{}: the record '{}' is encrypted", origin_, name);
+    ZipRecord record{.size = number<uint32_t>(at + 20), .checksum = number<uint32_t>(at + 16), .method = number<uint16_t>(at + 10)};
+    uint64_t unpacked = number<uint32_t>(at + 24), header = number<uint32_t>(at + 42);
+    read_zip64(extra, extra + extra_bytes, name, {&unpacked, &record.size, &header});
+    if (record.method == 0 && unpacked != record.size) reject("{}: the record '{}' has {} bytes stored as {}; the file is damaged", origin_, name, unpacked, record.size);
     place(record, header, name);
     if (!records_.emplace(name, record).second) reject("{}: the record '{}' stands twice", origin_, name);
     return next;
@@ -111,7 +108,7 @@ class ZipArchive {
     record.begin = header + kLocalBytes + name_bytes + number<uint16_t>(header + 28);
     if (record.begin > directory_begin_ || record.size > directory_begin_ - record.begin)
       reject("{}: the record '{}' of {} bytes reaches outside the file; it is cut off or damaged", origin_, name, record.size);
-    if (bytes_.substr(header + kLocalBytes, name_bytes) != name || number<uint16_t>(header + 8) != 0)
+    if (bytes_.substr(header + kLocalBytes, name_bytes) != name || number<uint16_t>(header + 8) != record.method)
       reject("{}: the record '{}' and the zip directory disagree; the file is damaged", origin_, name);
     extents_.push_back({header, record.begin + record.size, name});
   }

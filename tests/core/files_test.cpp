@@ -6,19 +6,18 @@
 #include <csignal>
 
 #include "defound/core/error.h"
+#include "support/ordinary_user.h"
 #include "support/temp_folder.h"
 
 namespace defound {
 namespace {
-
-size_t entries(const fs::path& folder) { return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator())); }
 
 TEST(WriteAtomic, ReplacesTheWholeFileAndLeavesNothingElse) {
   const testing::TempFolder folder;
   write_atomic(folder / "a.txt", "first");
   write_atomic(folder / "a.txt", "second");
   EXPECT_EQ(read_text(folder / "a.txt"), "second");
-  EXPECT_EQ(entries(folder.path()), 1u);
+  EXPECT_EQ(folder.entries(), 1u);
 }
 
 TEST(WriteAtomic, AFullDiskKeepsTheOldFile) {
@@ -39,7 +38,7 @@ TEST(WriteAtomic, AFullDiskKeepsTheOldFile) {
   std::signal(SIGXFSZ, previous);
   EXPECT_NE(message.find("a.txt"), std::string::npos);
   EXPECT_EQ(read_text(folder / "a.txt"), "old");
-  EXPECT_EQ(entries(folder.path()), 1u);
+  EXPECT_EQ(folder.entries(), 1u);
 }
 
 TEST(Publish, AThrowingWriterLeavesNothing) {
@@ -48,7 +47,7 @@ TEST(Publish, AThrowingWriterLeavesNothing) {
                  write_atomic(temporary, "half");
                  fail("no more");
                }), Error);
-  EXPECT_EQ(entries(folder.path()), 0u);
+  EXPECT_EQ(folder.entries(), 0u);
 }
 
 TEST(ReadText, NamesWhatIsMissing) {
@@ -59,6 +58,37 @@ TEST(ReadText, NamesWhatIsMissing) {
     EXPECT_EQ(e.code(), ExitCode::kUsage);
     EXPECT_NE(std::string(e.what()).find("/nonexistent/config.json"), std::string::npos);
   }
+}
+
+TEST(ReadText, AFolderThatMayNotBeEnteredIsNotAMissingFile) {
+  const testing::TempFolder folder;
+  folder.write("locked/a.txt", "text");
+  fs::permissions(folder / "locked", fs::perms::none);
+  std::string message;
+  try {
+    const testing::OrdinaryUser user;
+    read_text(folder / "locked/a.txt");
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::kUsage);
+    message = e.what();
+  }
+  fs::permissions(folder / "locked", fs::perms::owner_all);
+  EXPECT_NE(message.find("a.txt: Permission denied"), std::string::npos) << message;
+}
+
+TEST(MakeFolder, WhatIsAFileAlreadyIsTheUsersToChange) {
+  const testing::TempFolder folder;
+  folder.write("file", "text");
+  for (const char* name : {"file", "file/below", "file/below/deeper"}) {
+    try {
+      make_folder(folder / name);
+      FAIL() << name;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ExitCode::kUsage) << e.what();
+      EXPECT_NE(std::string(e.what()).find(name), std::string::npos);
+    }
+  }
+  EXPECT_EQ(read_text(folder / "file"), "text");
 }
 
 TEST(Sha256, KnownAnswers) {  // FIPS 180-4 examples

@@ -12,8 +12,6 @@ namespace {
 
 using testing::TempFolder;
 
-size_t entries(const fs::path& folder) { return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator())); }
-
 TEST(PublishFolder, AppearsWholeAndReplacesTheOldOne) {
   const TempFolder temp;
   const fs::path folder = temp / "product";
@@ -28,7 +26,7 @@ TEST(PublishFolder, AppearsWholeAndReplacesTheOldOne) {
   });
   EXPECT_EQ(read_text(folder / "b"), "2");
   EXPECT_FALSE(fs::exists(folder / "a"));
-  EXPECT_EQ(entries(temp.path()), 1u);
+  EXPECT_EQ(temp.entries(), 1u);
 }
 
 TEST(PublishFolder, AFaultLeavesTheOldFolder) {
@@ -38,7 +36,7 @@ TEST(PublishFolder, AFaultLeavesTheOldFolder) {
   EXPECT_THROW(publish_folder(folder, [](const fs::path& fresh) { write_atomic(fresh / "b", "2"), fail("disk full"); }), Error);
   EXPECT_THROW(publish_folder(folder, [](const fs::path&) { throw std::runtime_error("other"); }), Error);
   EXPECT_EQ(read_text(folder / "a"), "1");
-  EXPECT_EQ(entries(temp.path()), 1u);
+  EXPECT_EQ(temp.entries(), 1u);
 }
 
 }  // namespace

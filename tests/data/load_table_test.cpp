@@ -5,6 +5,7 @@
 #include "defound/data/data_ancestry.h"
 #include "defound/data/manifest.h"
 #include "support/made_images.h"
+#include "support/ordinary_user.h"
 #include "support/rejection.h"
 #include "support/temp_folder.h"
 
@@ -190,6 +191,37 @@ TEST(LoadTable, EveryClassIsAskedFor) {
   const ImageTable table = load_table(from({folder.write("m.csv", "path,label,split\na.png,x,train\nb.png,y,train\nc.png,x,val\n")}));
   require_every_class(rows_of_split(table, "train"), "split train");
   EXPECT_TRUE(contains(rejection_of([&] { require_every_class(rows_of_split(table, "val"), "split val"); }), "class 'y' has no image in split val"));
+}
+
+TEST(LoadTable, AFolderThatMayNotBeEnteredIsSaid) {
+  const TempFolder folder;
+  folder.write("locked/manifest.csv", "path\na.png\n");
+  fs::permissions(folder / "locked", fs::perms::none);
+  std::vector<std::string> messages;
+  {
+    const testing::OrdinaryUser user;
+    for (const char* name : {"locked", "locked/manifest.csv"}) messages.push_back(rejection(from({folder / name})));
+  }
+  fs::permissions(folder / "locked", fs::perms::owner_all);
+  for (const auto& message : messages) EXPECT_TRUE(contains(message, "cannot be read: Permission denied")) << message;
+}
+
+TEST(LoadTable, StatedDataSetsMayNumberTheirPatientsAlike) {
+  const TempFolder folder;
+  const auto north = folder.write("north.csv", "path,patient,split,dataset\na.png,1,train,north\nb.png,2,test,north\n");
+  const auto south = folder.write("south.csv", "path,patient,split,dataset\nc.png,1,test,south\nd.png,2,train,south\n");
+  const auto unstated = folder.write("unstated.csv", "path,patient,split\ne.png,1,val\n");
+  EXPECT_EQ(load_table(from({north, south})).size(), 4);
+  EXPECT_TRUE(contains(rejection(from({north, south, unstated})), "patient 1 is in split"));
+  EXPECT_TRUE(contains(rejection(from({folder.write("m.csv", "path,patient,split,dataset\na.png,1,train,north\nb.png,1,test,south\nc.png,1,val,north\n")})), "m.csv:4"));
+}
+
+TEST(DataAncestry, KeepsThePatientsOfStatedDataSetsApart) {
+  const TempFolder folder;
+  for (const char* name : {"a.png", "b.png", "c.png"}) folder.write(name, name);
+  const Ancestry ancestry = data_ancestry(load_table(from({folder.write("m.csv", "path,patient,dataset\na.png,1,north\nb.png,1,south\nc.png,1,\n")})), 1);
+  EXPECT_EQ(ancestry.patients, Names{"1"});
+  EXPECT_EQ(ancestry.patients_of, (std::map<std::string, Names>{{"north", {"1"}}, {"south", {"1"}}}));
 }
 
 TEST(DataAncestry, HoldsKnownPatientsAndHashesOfTheBytes) {

@@ -9,7 +9,7 @@
 namespace defound::phantom {
 namespace {
 
-const Draws kDraws(3, "phantom.test");
+const Draws kSetDraws(3, "phantom.test");
 
 SetOptions three_grades(int64_t count) {
   SetOptions options;
@@ -22,12 +22,12 @@ SetOptions three_grades(int64_t count) {
 TEST(PhantomSet, HasTheCountsAskedFor) {
   SetOptions options = three_grades(301);
   std::map<std::string, int> counts;
-  for (const Row& row : plan_set(options, kDraws)) ++counts[row.label];
+  for (const Row& row : plan_set(options, kSetDraws)) ++counts[row.label];
   EXPECT_EQ(counts["no_dr"] + counts["moderate"] + counts["proliferative"], 301);
   for (const auto& [label, count] : counts) EXPECT_NEAR(count, 100.3, 1) << label;
   options.balance = {4, 1, 1};
   counts.clear();
-  for (const Row& row : plan_set(options, kDraws)) ++counts[row.label];
+  for (const Row& row : plan_set(options, kSetDraws)) ++counts[row.label];
   EXPECT_NEAR(counts["no_dr"], 200.7, 1);
   EXPECT_NEAR(counts["moderate"], 50.2, 1);
 }
@@ -37,7 +37,7 @@ TEST(PhantomSet, PatientsHaveOneLabelAndOneSplit) {
   std::map<std::string, std::map<std::string, double>> images;
   std::map<std::string, int> visits;
   std::set<std::string> paths;
-  const auto rows = plan_set(three_grades(900), kDraws);
+  const auto rows = plan_set(three_grades(900), kSetDraws);
   for (const Row& row : rows) {
     labels[row.patient].insert(row.label);
     splits[row.patient].insert(row.split);
@@ -60,7 +60,7 @@ TEST(PhantomSet, PatientsHaveOneLabelAndOneSplit) {
 TEST(PhantomSet, DrawsDoNotDependOnLabels) {  // the same patients and images, whichever labels they get
   SetOptions options = three_grades(60), other = options;
   other.labels = {"severe", "no_dr", "mild"};
-  const auto rows = plan_set(options, kDraws), others = plan_set(other, kDraws);
+  const auto rows = plan_set(options, kSetDraws), others = plan_set(other, kSetDraws);
   ASSERT_EQ(rows.size(), others.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     EXPECT_EQ(rows[i].patient_id, others[i].patient_id);
@@ -70,15 +70,15 @@ TEST(PhantomSet, DrawsDoNotDependOnLabels) {  // the same patients and images, w
 }
 
 TEST(PhantomSet, AnotherSeedGivesOtherSplits) {
-  const auto rows = plan_set(three_grades(90), kDraws), others = plan_set(three_grades(90), Draws(4, "phantom.test"));
+  const auto rows = plan_set(three_grades(90), kSetDraws), others = plan_set(three_grades(90), Draws(4, "phantom.test"));
   EXPECT_NE(manifest_text(rows), manifest_text(others));
-  EXPECT_EQ(manifest_text(rows), manifest_text(plan_set(three_grades(90), kDraws)));
+  EXPECT_EQ(manifest_text(rows), manifest_text(plan_set(three_grades(90), kSetDraws)));
 }
 
 TEST(PhantomSet, WrongOptionsAreRejected) {
   const auto code = [](const SetOptions& options) {
     try {
-      plan_set(options, kDraws);
+      plan_set(options, kSetDraws);
     } catch (const Error& error) {
       return error.code();
     }

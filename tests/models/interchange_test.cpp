@@ -4,7 +4,10 @@
 
 #include "../support/temp_folder.h"
 #include "defound/config/json.h"
+#include "defound/models/generator.h"
 #include "defound/models/mae.h"
+#include "defound/models/sample_images.h"
+#include "defound/models/unet_presets.h"
 #include "defound/models/vit.h"
 #include "defound/tensor/load_weights.h"
 #include "defound/tensor/random_tensor.h"
@@ -65,6 +68,37 @@ TEST(Interchange, MaeFileGivesTheSameLossAndPrediction) {
   const MaeOutput repeated = again.forward(images, noise);
   EXPECT_TRUE(repeated.loss.equal(out.loss));
   EXPECT_TRUE(repeated.prediction.equal(out.prediction));
+}
+
+/// For scripts/goldens/check_generator.py; a folder generator/ that is there already, of a run say, is taken as it is.
+TEST(Interchange, GeneratorFolderGivesTheSamePredictionsAndImages) {
+  const TempFolder temporary;
+  const fs::path folder = folder_for_files(temporary);
+  if (!fs::exists(folder / "generator")) {
+    LabelTableConfig labels;
+    labels.labels = {"healthy", "ill"};
+    const UNet2DConditionConfig unet = unet_preset("tiny", 16, 3);
+    labels.cross_attention_dim = unet.cross_attention_dim;
+    Generator made = Generator::make(unet, labels, {}, nullptr, Draws(1, "init"));
+    shake(*made.model);
+    made.save(folder / "generator");
+  }
+  Generator generator = Generator::load(folder / "generator");
+  const torch::NoGradGuard no_grad;
+  const std::vector<int64_t> labels{0, 1};
+  const std::vector<uint64_t> seeds{3, 4};
+  const SampleOptions options{{"ddim", 5}, {2.5}};
+  const torch::Tensor sample = draw("sample", generator.latent_shape()), timesteps = torch::tensor({999, 1}), images = sample_images(generator, labels, seeds, options);
+  const torch::Tensor context = generator.model->condition->forward(torch::tensor(labels)), none = generator.model->condition->forward(torch::tensor({-1, -1}));
+  const torch::Tensor prediction = generator.model->unet->forward(sample, timesteps, context);
+  save_safetensors(folder / "generator_pair.safetensors",
+                   {{"sample", sample}, {"timesteps", timesteps}, {"context", context}, {"prediction", prediction.contiguous()}, {"images", images},
+                    {"start", random_normal(Draws(0, "sample_images").purpose("start"), seeds, generator.latent_shape())},
+                    {"label_context", context}, {"free_context", none}},
+                   {{"steps", "5"}, {"guidance_scale", "2.5"}});
+  Generator again = Generator::load(folder / "generator");
+  EXPECT_TRUE(again.model->forward(sample, timesteps, torch::tensor(labels)).equal(prediction));
+  EXPECT_TRUE(sample_images(again, labels, seeds, options).equal(images));
 }
 
 }  // namespace

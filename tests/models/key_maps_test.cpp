@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "../support/expect_error.h"
+#include "../support/temp_folder.h"
 #include "../support/tensors.h"
 #include "support/weight_lists.h"
 #include "defound/nn/pos_embed.h"
 #include "defound/tensor/load_weights.h"
+#include "defound/tensor/pth.h"
+#include "defound/tensor/weights_reader.h"
 
 namespace defound {
 namespace {
@@ -47,6 +50,16 @@ TEST(LoadEncoder, TakesTheEncoderOfAnMaeAndKeepsHeadAndFcNorm) {
     for (const char* name : {"pos_embed", "cls_token", "patch_embed.proj.weight", "blocks.1.attn.qkv.weight"})
       EXPECT_TRUE(state_dict(model).at(name).equal(mae.at(name))) << name;
   }
+}
+
+TEST(LoadEncoder, TakesAnMaeOutOfAPthFile) {
+  const testing::TempFolder folder;
+  const TensorMap mae = drawn<MaskedAutoencoder>(small_mae(), 1);
+  save_pth(folder / "mae.pth", mae);
+  VisionTransformer model(small_vit());
+  model.init_weights(Draws(2, "init"));
+  load_encoder(model, read_weights(folder / "mae.pth").tensors, "mae.pth");
+  for (const char* name : {"pos_embed", "cls_token", "blocks.1.attn.qkv.weight"}) EXPECT_TRUE(state_dict(model).at(name).equal(mae.at(name))) << name;
 }
 
 TEST(LoadEncoder, GivesTheMaesOwnTokens) {

@@ -27,11 +27,32 @@ TEST(Leakage, TheSameFileIsFoundWithoutPatients) {
   EXPECT_EQ(describe_leaks(leaks, kPatients, kPaths), "2 of 4 test images (1.png, 3.png) went into the model");
 }
 
+TEST(Leakage, NumbersOfStatedDataSetsAreOfOtherPersonsUnlessTheSetIsTheSame) {
+  Ancestry ancestry = trained_on({"7"}, {});
+  ancestry.add({{}, {}, {{"north", {"1", "2"}}, {"south", {"3"}}}});
+  const auto leaked = [&](const std::string& patient, const std::string& dataset) { return find_leaks(ancestry, {patient}, {}, {dataset}).found(); };
+  EXPECT_TRUE(leaked("1", "north"));
+  EXPECT_FALSE(leaked("1", "south"));
+  EXPECT_FALSE(leaked("1", "elsewhere"));
+  EXPECT_TRUE(leaked("1", ""));       // a side that states none: nothing says that they differ
+  EXPECT_TRUE(leaked("7", "north"));
+  EXPECT_TRUE(find_leaks(ancestry, {"3"}, {}).found());
+  EXPECT_FALSE(leaked("4", "north"));
+}
+
+TEST(Leakage, TheSameFileIsALeakWhateverTheDataSetsAreCalled) {
+  const Leaks leaks = find_leaks(trained_on({}, {"h1"}), {"1", "2"}, {"h0", "h1"}, {"north", "north"});
+  EXPECT_EQ(leaks.images, (std::vector<size_t>{1}));
+}
+
 TEST(Leakage, UnknownPatientsAreNeverTheSame) { EXPECT_FALSE(find_leaks(trained_on({""}, {"x"}), {"", ""}, {"a", "b"}).found()); }
 
 TEST(Leakage, AnEmptyAncestryIsNoClearance) {
   EXPECT_FALSE(find_leaks({}, kPatients, kHashes).checked);
   EXPECT_TRUE(find_leaks(trained_on({"zoe"}, {}), kPatients, kHashes).checked);
+  Ancestry stated;
+  stated.add({{}, {}, {{"north", {"zoe"}}}});
+  EXPECT_TRUE(find_leaks(stated, kPatients, kHashes).checked);
 }
 
 TEST(Leakage, ManyAreCountedAndFewNamed) {

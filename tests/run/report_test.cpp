@@ -31,6 +31,16 @@ TEST(Html, Base64KnownAnswers) {  // RFC 4648, section 10
   EXPECT_EQ(base64(std::string("\xff\x00\xfe", 3)), "/wD+");
 }
 
+TEST(SvgPlot, PointsAreDotsWithoutALine) {
+  Curve points{"images", {}, {}, false, false, /*points=*/true};
+  for (int i = 0; i < 2000; ++i) points.x.push_back(i % 50), points.y.push_back(i % 7);   // more than a line keeps
+  points.y[3] = NAN;
+  const std::string svg = svg_plot({"t", "x", "y"}, std::vector{points});
+  EXPECT_EQ(count(svg, "<circle"), 1999u);
+  EXPECT_EQ(count(svg, "<path"), 1u);   // the axes
+  EXPECT_NE(svg.find("class=\"c0 points\""), std::string::npos);
+}
+
 TEST(Report, EveryTextIsEscaped) {
   const std::string evil = "<script>alert('x')</script>";
   Report report(evil, evil);

@@ -112,7 +112,8 @@ TEST(RunDir, AncestryIsFoundFromTheProduct) {
   {
     const RunDir run = open_run(folder / "run", Resume::kAuto);
     Ancestry ancestry;
-    ancestry.add({{"p2", "", "p1", "p2"}, {"ff", "aa"}});
+    ancestry.add({{"p2", "", "p1", "p2"}, {"ff", "aa"}, {{"north", {"2", "1"}}}});
+    ancestry.add({{}, {}, {{"north", {"3", "1"}}}});
     run.set_ancestry(ancestry);
     run.describe_start({{"device", "cuda:0 NVIDIA H200"}});
   }
@@ -122,6 +123,7 @@ TEST(RunDir, AncestryIsFoundFromTheProduct) {
     const Ancestry found = read_ancestry(folder / product);
     EXPECT_EQ(found.patients, (std::vector<std::string>{"p1", "p2"})) << product;
     EXPECT_EQ(found.image_hashes, (std::vector<std::string>{"aa", "ff"})) << product;
+    EXPECT_EQ(found.patients_of, (std::map<std::string, std::vector<std::string>>{{"north", {"1", "2", "3"}}})) << product;
   }
   EXPECT_TRUE(read_ancestry(folder / "elsewhere.safetensors").patients.empty());
   EXPECT_EQ(parse_json(read_text(folder / "run/provenance.json"), "")["starts"][0]["device"], "cuda:0 NVIDIA H200");

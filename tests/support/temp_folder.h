@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ class TempFolder {
   }
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  /// Number of files and folders in it.
+  size_t entries() const { return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator())); }
   /// Writes a text file below the folder.
   std::filesystem::path write(const std::string& name, const std::string& content) const {
     const auto path = path_ / name;

@@ -99,11 +99,49 @@ TEST(Evaluate, ALeakedFileIsFoundUnderAnotherNameAndPatient) {
   EXPECT_NE(refused.output.find("1 of 10 test images"), std::string::npos) << refused.output;
 }
 
+TEST(Evaluate, PatientsOfAnotherStatedDataSetAreOtherPersons) {
+  const MadeUpClassifier made;
+  Ancestry ancestry;
+  ancestry.add({{}, {}, {{"north", {"patient 1"}}}});
+  Provenance(made.run / "provenance.json").set_ancestry(ancestry);
+  const auto unstated = run_command(made.evaluate("--resamples 20"));
+  EXPECT_EQ(unstated.exit_code, 2);
+  EXPECT_NE(unstated.output.find("column dataset"), std::string::npos) << unstated.output;
+  const auto state = [&](const std::string& dataset) {
+    std::string text;
+    for (CsvRecord record : parse_csv(read_text(made.images / "manifest.csv"), "manifest.csv")) {
+      record.fields.resize(5);
+      record.fields.push_back(text.empty() ? "dataset" : dataset);
+      text += csv_line(record.fields);
+    }
+    write_atomic(made.images / "manifest.csv", text);
+  };
+  state("north");
+  EXPECT_EQ(run_command(made.evaluate("--resamples 20")).exit_code, 2);
+  state("south");
+  EXPECT_EQ(run_command(made.evaluate("--resamples 20")).exit_code, 0);
+}
+
+TEST(Evaluate, FewPatientsAndUnreadableImagesAreSaidOnTop) {
+  const MadeUpClassifier made;
+  std::string rows = "path,label,patient\n";
+  for (int i = 0; i < 100; ++i) rows += fmt::format("{}.png,{},p{}\n", i % 24, i % 2 ? "ill" : "healthy", i % 2 ? i : i % 8);
+  write_atomic(made.images / "broken.png", "no image");
+  write_atomic(made.images / "manifest.csv", rows + "broken.png,ill,p100\n");
+  const auto result = run_command(made.evaluate("--resamples 20"));
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const std::string report = read_text(made.output / "report.html");
+  EXPECT_LT(report.find("1 of 101 images cannot be read"), report.find("<h2>"));
+  EXPECT_LT(report.find("Fewer than 5 patients of healthy (4):"), report.find("<h2>"));
+  EXPECT_EQ(parse_json(read_text(made.output / "metrics.json"), "metrics.json")["unreadable"], 1);
+  EXPECT_TRUE(fs::exists(made.output / "bad_files.csv"));
+}
+
 TEST(Evaluate, CleanAncestryPassesAndUnknownAncestryIsSaid) {
   const MadeUpClassifier made;
   made.went_into_the_model({"somebody"}, {});
   ASSERT_EQ(run_command(made.evaluate("--resamples 20")).exit_code, 0);
-  EXPECT_EQ(read_text(made.output / "report.html").find("role=\"alert\""), std::string::npos);
+  for (const char* word : {"Leak:", "could not be checked"}) EXPECT_EQ(read_text(made.output / "report.html").find(word), std::string::npos);
   fs::remove_all(made.output);
   fs::remove(made.run / "provenance.json");
   ASSERT_EQ(run_command(made.evaluate("--resamples 20")).exit_code, 0);

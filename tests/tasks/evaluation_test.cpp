@@ -87,6 +87,19 @@ TEST(Evaluation, AClassWithoutImagesIsNamedAndNull) {
   EXPECT_NE(report.html().find("No image of other &lt;5&gt;: left out"), std::string::npos);
 }
 
+TEST(Evaluation, AClassOfFewPatientsIsNamed) {
+  const auto html = [](EvaluatedImages images) {
+    Report report("title");
+    add_scores(report, images, score(images, {20}, 1));
+    return report.html();
+  };
+  EXPECT_NE(html(made_up(14)).find("Fewer than 5 patients of severe (4):"), std::string::npos);   // the others have 5
+  EXPECT_EQ(html(made_up(15)).find("Fewer than"), std::string::npos);
+  EvaluatedImages unknown = made_up(9);
+  for (auto& patient : unknown.patients) patient.clear();   // six images a class: as many patients
+  EXPECT_EQ(html(unknown).find("Fewer than"), std::string::npos);
+}
+
 TEST(Evaluation, OnePatientHasNumbersButNoIntervals) {
   EvaluatedImages images = made_up(9);
   for (auto& patient : images.patients) patient = "same";

@@ -42,7 +42,7 @@ TEST(PhantomCommand, RefusesWhatCannotBe) {
   }
   EXPECT_NE(run_command(command + " --labels no_dr,sever").output.find("severe"), std::string::npos);
   EXPECT_EQ(run_command("defound-data phantom --count 4 --output " + (folder / "used").string()).exit_code, 2);
-  EXPECT_EQ(run_command("defound-data phantom --count 4 --output " + (folder / "used/file.txt/below").string()).exit_code, 1);
+  EXPECT_EQ(run_command("defound-data phantom --count 4 --output " + (folder / "used/file.txt/below").string()).exit_code, 2);
   EXPECT_EQ(run_command(command + " --dry_run").exit_code, 0);
   EXPECT_FALSE(fs::exists(folder / "new"));
 }

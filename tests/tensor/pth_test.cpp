@@ -96,7 +96,7 @@ TEST(Pth, TiedTensorsAreStoredOnce) {
 TEST(Pth, FailedWriteLeavesNothingBehind) {
   const TempFolder folder;
   expect_error(ExitCode::kFailed, "missing", [&] { save_pth(folder / "missing" / "a.pth", {{"a", torch::ones({2})}}); });
-  expect_error(ExitCode::kFailed, "tensor 'a' has the type", [&] { save_pth(folder / "a.pth", {{"a", torch::ones({2}, torch::kComplexHalf)}}); });
+  expect_error(ExitCode::kFailed, "tensor 'a' has the type", [&] { save_pth(folder / "a.pth", {{"a", torch::empty({2}, torch::kComplexHalf)}}); });
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
@@ -139,11 +139,11 @@ TEST(Pth, HostileArchivesAreRejected) {
   const fs::path good = folder.write("good.pth", zip_bytes(archive()));
   EXPECT_TRUE(PthFile::open(good).tensor(PthFile::open(good).root()).equal(torch::zeros({4})));
   rejects("'a/data/0' is compressed (method 8)", [](auto& parts) { parts[2].method = 8; });
-  rejects("is compressed", [](auto& parts) { parts[2].method = 8, parts[2].size = 0xFFFFFFF0; });
+  rejects("is compressed", [](auto& parts) { parts[2].method = 8, parts[2].size = 0xFFFFFFF0, parts[2].packed = 16; });
   rejects("encrypted", [](auto& parts) { parts[2].flags = 1; });
   rejects("reaches outside the file", [](auto& parts) { parts[2].size = 1 << 30; });
   rejects("zip64", [](auto& parts) { parts[2].size = 0xFFFFFFFF; });
-  rejects("overlap", [](auto& parts) { parts[2].size = 60; });
+  rejects("overlap", [](auto& parts) { parts[2].size = 40; });
   rejects("is not where the zip directory says", [](auto& parts) { parts[2].header = 1 << 30; });
   rejects("disagree", [](auto& parts) { parts[2].header = 0; });
   rejects("disagree", [](auto& parts) { parts[2].local_name = "a/data/1"; });

@@ -23,7 +23,8 @@ void publish(const fs::path& path, const std::function<void(const fs::path& temp
 /// Whether the path exists; an Error (exit 1) that names it and the reason when that cannot be told.
 bool is_there(const fs::path& path);
 
-/// Creates the folder and its parents; an Error that names it and the reason otherwise.
+/// Creates the folder and its parents. Rejects (exit 2) when one of them is a file, fails (exit 1) otherwise, naming path
+/// and reason.
 void make_folder(const fs::path& path);
 
 /// Lower-case hexadecimal SHA-256 (FIPS 180-4) of a text, or of a file's content.

@@ -44,4 +44,7 @@ ImageTable filter_rows(const ImageTable& table, Keep keep) {
 std::vector<int64_t> class_counts(const ImageTable& table);
 bool has_splits(const ImageTable& table);
 
+/// Whose numbering of patients each row has: the column `dataset`; "" where it is not stated.
+std::vector<std::string> datasets_of(const ImageTable& table);
+
 }  // namespace defound

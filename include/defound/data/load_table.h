@@ -15,7 +15,8 @@ struct TableRules {
 /// The images of every --data (a manifest, a folder with a manifest.csv, a class folder tree), merged in the given
 /// order. Class order: rules.classes, else --labels, else classes.json beside the images, else sorted names. --labels
 /// leaves only rows of those labels, --split only rows of that split. Rejects (exit 2): nothing given or found, a label
-/// without images, a patient or a file in two splits (naming patient, splits and files). Warns once when no patient is known.
+/// without images, a file in two splits, a patient in two splits (naming patient, splits and files; patients of one name
+/// are the same person unless a column `dataset` tells them apart). Warns once when no patient is known.
 ImageTable load_table(const DataOptions& options, const TableRules& rules = {});
 
 /// The rows of one split; rejects when there are none, saying how to make them.

@@ -8,35 +8,40 @@
 #include "defound/core/files.h"
 #include "defound/diffusion/noise_schedule.h"
 #include "defound/models/autoencoder_kl.h"
+#include "defound/models/condition.h"
 #include "defound/models/label_table.h"
 #include "defound/models/unet_2d_condition.h"
 #include "defound/tensor/safetensors.h"
 
 namespace defound {
 
-/// The part of a generator that is trained; names "unet.*" and "condition.*".
+/// The part of a generator that is trained; names "unet.*" and, with a label table, "condition.*".
 class ConditionalUNet : public torch::nn::Module {
  public:
-  ConditionalUNet(const UNet2DConditionConfig& unet, const LabelTableConfig& condition);
-  /// noisy [N, C, h, w], timesteps [N] or [1], labels [N] (-1: no label) -> the prediction, as noisy.
-  torch::Tensor forward(const torch::Tensor& noisy, const torch::Tensor& timesteps, const torch::Tensor& labels);
+  /// Rejects (exit 2) a condition whose tokens are not as wide as the UNet takes them.
+  ConditionalUNet(const UNet2DConditionConfig& unet, std::shared_ptr<Condition> condition);
+  /// noisy [N, C, h, w], timesteps [N] or [1], N requests ("": none) -> the prediction, as noisy.
+  torch::Tensor forward(const torch::Tensor& noisy, const torch::Tensor& timesteps, std::span<const std::string> requests);
 
   std::shared_ptr<UNet2DConditionModel> unet;
-  std::shared_ptr<LabelTable> condition;
+  std::shared_ptr<Condition> condition;
 };
 
-/// A label-conditional image generator and its folder, which is a diffusers folder:
+/// A conditional image generator and its folder, which is a diffusers folder:
 ///   model_index.json
 ///   unet/config.json, unet/diffusion_pytorch_model.safetensors
 ///   vae/ (the same two; without it the UNet works on pixels)
 ///   scheduler/scheduler_config.json
-///   condition/config.json, condition/model.safetensors (the label table)
+/// and what it is conditioned on, either
+///   condition/ (a label table), or
+///   text_encoder/, tokenizer/ (Stable Diffusion 1.x: StableDiffusionPipeline loads the folder), labels.json
 struct Generator {
   std::shared_ptr<ConditionalUNet> model;
   std::shared_ptr<AutoencoderKL> vae;  ///< null: pixel space; frozen
   SchedulerConfig scheduler;
 
-  /// Reads a folder; weights are fp32 on the CPU. Rejects (exit 2) what is missing, surplus or does not fit, by file.
+  /// Reads a folder, ours or of Stable Diffusion 1.x, or the latter's original single file with tokenizer/ beside it;
+  /// weights are fp32 on the CPU. Rejects (exit 2) what is missing, surplus or does not fit, by file.
   static Generator load(const fs::path& folder);
   /// Untrained: the UNet and the label table drawn from `draws`.
   static Generator make(const UNet2DConditionConfig& unet, const LabelTableConfig& condition, const SchedulerConfig& scheduler,
@@ -45,7 +50,7 @@ struct Generator {
   /// stand in for the model's own. Fails (exit 1) on weights that are not finite.
   void save(const fs::path& folder, const TensorMap& weights = {}) const;
 
-  const std::vector<std::string>& labels() const { return model->condition->config().labels; }
+  std::vector<std::string> labels() const { return model->condition->labels(); }
   int64_t resolution() const;                    ///< side of the images in pixels
   std::vector<int64_t> latent_shape() const;     ///< {C, h, w}
   void to(torch::Device device, torch::Dtype dtype);

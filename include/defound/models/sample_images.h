@@ -2,6 +2,7 @@
 #include <torch/torch.h>
 
 #include <span>
+#include <string>
 
 #include "defound/diffusion/guidance.h"
 #include "defound/diffusion/sampler.h"
@@ -14,8 +15,19 @@ struct SampleOptions {
   GuidanceOptions guidance;
 };
 
-/// Images [N, 3, H, W] fp32 in [0, 1] on the CPU for labels[n] (-1: no label) and seeds[n]. Image n depends on the
-/// generator, its label and its seed only, but for rounding; never on the batch.
+/// Latents [N, C, h, w] of requests[n] ("": none), from standard normal `start` of that shape, on the generator's device:
+/// float64 for a UNet of float64, else fp32.
+torch::Tensor sample_latents(Generator& generator, std::span<const std::string> requests, const torch::Tensor& start, const StepNoise& noise,
+                             const SampleOptions& options);
+/// The same from the noise that seeds[n] stands for. Row n depends on the generator, its request and its seed only, but
+/// for rounding; never on the batch.
+torch::Tensor sample_latents(Generator& generator, std::span<const std::string> requests, std::span<const uint64_t> seeds, const SampleOptions& options);
+
+/// The same, decoded: images [N, 3, H, W] fp32 in [0, 1] on the CPU.
+torch::Tensor sample_images(Generator& generator, std::span<const std::string> requests, std::span<const uint64_t> seeds, const SampleOptions& options);
+
+/// Both for the labels that the generator knows, by their places; -1: no label.
+torch::Tensor sample_latents(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options);
 torch::Tensor sample_images(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options);
 
 }  // namespace defound

@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,8 +10,9 @@ namespace defound {
 
 /// What went into a product, carried from stage to stage: for the leakage check of defound-evaluate.
 struct Ancestry {
-  std::vector<std::string> patients;        ///< sorted, unique; "" never
+  std::vector<std::string> patients;        ///< of no stated data set; sorted, unique; "" never
   std::vector<std::string> image_hashes;    ///< sha256 of each file's bytes, sorted, unique
+  std::map<std::string, std::vector<std::string>> patients_of = {};   ///< by stated data set; each sorted, unique
   void add(const Ancestry& other);
 };
 
@@ -18,7 +20,8 @@ struct Ancestry {
 /// empty when there is no provenance.json.
 Ancestry read_ancestry(const fs::path& product);
 
-/// provenance.json: {"starts": [a row per start], "ancestry": {"patients": [...], "image_hashes": [...]}}. Read once:
+/// provenance.json: {"starts": [a row per start], "ancestry": {"patients": [...], "image_hashes": [...],
+/// "patients_of": {"DATA SET": [...]}}}. Read once:
 /// an ancestry of a million images is 70 MB of text, and the run's lock makes this process the only writer.
 class Provenance {
  public:

@@ -13,6 +13,7 @@ struct Curve {
   std::vector<double> x, y;
   bool dashed = false;    ///< for references, such as the diagonal of an ROC plot; takes no colour of its own
   bool markers = false;   ///< a dot at each point
+  bool points = false;    ///< dots without a line: a scatter plot
 };
 
 struct PlotOptions {

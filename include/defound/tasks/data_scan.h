@@ -15,7 +15,8 @@ struct DataScanConfig : Config {
 };
 
 /// Opens every image of --data and tells counts by class and split, sizes, unreadable files and duplicates (same
-/// bytes); returns a table, or one JSON object. With --output writes a manifest of the readable images.
+/// bytes); returns a table, or one JSON object. With --output writes a manifest of the readable images;
+/// rejects (exit 2) one that exists, before anything is read.
 std::string data_scan(DataScanConfig& config);
 
 }  // namespace defound

@@ -48,7 +48,8 @@ Scores score(const EvaluatedImages& images, const BootstrapOptions& options, uin
 Json scores_json(const EvaluatedImages& images, const Scores& scores);
 /// A few lines for the terminal: the metrics of all classes together, with intervals.
 std::string scores_text(const Scores& scores);
-/// Tables, ROC, precision-recall and calibration curves, confusion matrix.
+/// Tables, ROC, precision-recall and calibration curves, confusion matrix; warnings of classes without images and of
+/// classes with fewer than five patients on top.
 void add_scores(Report& report, const EvaluatedImages& images, const Scores& scores);
 
 /// One metric of this model less the same of another, on the same images.

@@ -12,6 +12,7 @@ struct FinetuneConfig : Config {
   std::string model = "vit_large_patch16";
   int64_t input_size = 224;
   int64_t patch_size = 0;
+  int64_t depth = 0;
   std::string global_pool = "avg";
   double drop_path = 0.2;
   double label_smoothing = 0.1;

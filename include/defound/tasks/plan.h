@@ -11,9 +11,10 @@ struct TrainingPlan {
   std::string model;                       ///< name and sizes, for people
   int64_t parameters = 0;                  ///< all, with fixed position tables
   int64_t trained = 0;                     ///< those that the optimizer moves
+  int64_t saved = 0;                       ///< in all files of the product together
   double flops_per_image = 0;              ///< forward and backward; a multiply-add counts as 2
   double frozen_flops_per_image = 0;       ///< forward of frozen parts (autoencoder, text encoder)
-  double activation_bytes_per_image = 0;   ///< what the backward pass keeps
+  double activation_bytes_per_image = 0;   ///< what the backward pass keeps; 0: not estimated
   int64_t images = 0;                      ///< in the training split
   int64_t steps = 0;                       ///< optimizer steps
 };

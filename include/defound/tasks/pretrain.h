@@ -12,6 +12,7 @@ struct PretrainConfig : Config {
   std::string model = "mae_vit_large_patch16";
   int64_t input_size = 224;
   int64_t patch_size = 0;
+  int64_t depth = 0;
   double mask_ratio = 0.75;
   bool norm_pix_loss = true;
   std::string init;

@@ -8,7 +8,7 @@ namespace defound {
 
 struct SynthesizeConfig : Config {
   std::string generator;
-  std::vector<std::string> count;
+  std::vector<std::string> count, prompt;
   int64_t balance_to = 0;
   DataOptions data;
   std::string sampler = "ddim";

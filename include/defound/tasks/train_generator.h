@@ -12,6 +12,7 @@ struct TrainGeneratorConfig : Config {
   std::string unet = "small";
   int64_t resolution = 64;
   std::string init;
+  std::string prompt_template = "{label}";
   std::string prediction_type = "epsilon";
   std::string beta_schedule = "scaled_linear";
   double condition_dropout = 0.1;
@@ -25,8 +26,9 @@ struct TrainGeneratorConfig : Config {
   void visit(Visitor& v) override;
 };
 
-/// Trains a conditional diffusion model on labelled images (Ho et al. 2020; Rombach et al. 2022). Writes generator/,
-/// a diffusers folder, and report.html with samples.
+/// Trains a conditional diffusion model on labelled images (Ho et al. 2020; Rombach et al. 2022): from random weights
+/// with a label table, or from --init; of a Stable Diffusion folder only the UNet is trained, on prompts. Writes
+/// generator/, a diffusers folder, and report.html with samples.
 ExitCode train_generator(TrainGeneratorConfig& config, const std::string& command, std::ostream& out);
 
 }  // namespace defound

@@ -1,0 +1,120 @@
+#include "defound/models/text_condition.h"
+
+#include <algorithm>
+#include <set>
+
+#include "component_weights.h"
+#include "defound/core/error.h"
+#include "defound/tensor/load_weights.h"
+
+namespace defound {
+namespace {
+
+constexpr const char* kLabelFile = "labels.json";
+
+std::vector<LabelPrompt> read_label_prompts(const fs::path& path) {
+  std::vector<LabelPrompt> labels;
+  if (!is_there(path)) return labels;
+  const Json values = read_config_file(path);
+  const Json list = values.is_object() ? values.value("labels", Json()) : Json();
+  if (!list.is_array()) reject("{}: expected {{\"labels\": [...]}}", path.string());
+  for (const Json& item : list) {
+    if (!item.is_object() || !item.contains("label") || !item["label"].is_string() || !item.contains("prompt") || !item["prompt"].is_string())
+      reject("{}: expected {{\"label\": ..., \"prompt\": ...}}, found {}", path.string(), item.dump());
+    labels.push_back({item["label"].get<std::string>(), item["prompt"].get<std::string>()});
+  }
+  return labels;
+}
+
+}  // namespace
+
+std::string prompt_of_label(std::string label, const std::string& prompt_template) {
+  std::replace(label.begin(), label.end(), '_', ' ');
+  constexpr std::string_view kSlot = "{label}";
+  std::string prompt = prompt_template;
+  for (size_t at = 0; (at = prompt.find(kSlot, at)) != std::string::npos; at += label.size()) prompt.replace(at, kSlot.size(), label);
+  return prompt;
+}
+
+TextCondition::TextCondition(Tokenizer tokenizer, std::shared_ptr<ClipTextModel> encoder, std::vector<LabelPrompt> labels)
+    : tokenizer_(std::move(tokenizer)), encoder_(std::move(encoder)) {
+  const ClipTextConfig& config = encoder_->config();
+  if (tokenizer_.vocab_size() > config.vocab_size) reject("the tokenizer has {} tokens, the text encoder {}", tokenizer_.vocab_size(), config.vocab_size);
+  if (tokenizer_.max_length() > config.max_position_embeddings)
+    reject("the tokenizer gives {} tokens, the text encoder takes {}", tokenizer_.max_length(), config.max_position_embeddings);
+  for (torch::Tensor& parameter : encoder_->parameters()) parameter.set_requires_grad(false);
+  set_labels(std::move(labels));
+}
+
+std::shared_ptr<TextCondition> TextCondition::load(const fs::path& folder) {
+  const fs::path config = folder / "text_encoder" / "config.json";
+  auto encoder = std::make_shared<ClipTextModel>(clip_text_config_from_json(read_config_file(config), config.string()));
+  const ComponentWeights weights = read_component(folder / "text_encoder");
+  load_weights(*encoder, clip_text_weights(weights.tensors), {}, weights.file.string());
+  return std::make_shared<TextCondition>(Tokenizer::load(folder / "tokenizer"), std::move(encoder), read_label_prompts(folder / kLabelFile));
+}
+
+void TextCondition::set_labels(std::vector<LabelPrompt> labels) {
+  std::set<std::string> seen;
+  for (const LabelPrompt& item : labels)
+    if (item.label.empty() || !seen.insert(item.label).second) reject("label '{}' is empty or stands twice among the generator's labels", item.label);
+  labels_ = std::move(labels);
+}
+
+torch::Tensor TextCondition::encode(std::span<const std::string> requests, torch::Device device) {
+  std::vector<torch::Tensor> rows;
+  std::unordered_map<std::string, torch::Tensor> fresh;  // of this batch, for when no more is kept
+  for (const std::string& prompt : requests) {
+    if (const auto found = kept_.find(prompt); found != kept_.end()) {
+      rows.push_back(found->second.to(device));
+      continue;
+    }
+    auto [at, is_new] = fresh.try_emplace(prompt);
+    if (is_new) at->second = encode_one(prompt, device);
+    rows.push_back(at->second);
+  }
+  for (const auto& [prompt, tokens] : fresh) {
+    const int64_t bytes = tokens.numel() * tokens.element_size();
+    if (kept_bytes_ + bytes > kKeptBytes) break;
+    kept_[prompt] = tokens;
+    kept_bytes_ += bytes;
+  }
+  return torch::stack(rows);  // [N, M, D]
+}
+
+torch::Tensor TextCondition::encode_one(const std::string& prompt, torch::Device device) {
+  const torch::NoGradGuard no_grad;
+  encoder_->to(device);
+  const torch::Tensor ids = torch::tensor(tokenizer_.encode(prompt), torch::kInt64).unsqueeze(0).to(device);  // [1, M]
+  return encoder_->forward(ids).squeeze(0);
+}
+
+std::vector<std::string> TextCondition::labels() const {
+  std::vector<std::string> names;
+  for (const LabelPrompt& item : labels_) names.push_back(item.label);
+  return names;
+}
+
+std::string TextCondition::request_for(const std::string& label) const { return labels_[index_of_label(label, labels())].prompt; }
+
+void TextCondition::save(const fs::path& folder, const TensorMap& /*weights*/) const {
+  write_config_file(folder / "text_encoder" / "config.json", clip_text_config_to_json(encoder_->config()));
+  TensorMap encoder = state_dict(*encoder_);
+  for (auto& [name, tensor] : encoder) tensor = tensor.to(torch::kCPU);
+  save_safetensors(folder / "text_encoder" / "model.safetensors", encoder, {{"format", "pt"}});
+  tokenizer_.save(folder / "tokenizer");
+  if (labels_.empty()) return;
+  Json list = Json::array();
+  for (const LabelPrompt& item : labels_) list.push_back({{"label", item.label}, {"prompt", item.prompt}});
+  write_config_file(folder / kLabelFile, {{"labels", list}});
+}
+
+void TextCondition::describe(Json& model_index) const {
+  model_index["_class_name"] = "StableDiffusionPipeline";
+  model_index["text_encoder"] = {"transformers", "CLIPTextModel"};
+  model_index["tokenizer"] = {"transformers", "CLIPTokenizer"};
+  for (const char* absent : {"safety_checker", "feature_extractor", "image_encoder"}) model_index[absent] = {nullptr, nullptr};
+  model_index["requires_safety_checker"] = false;
+}
+
+}  // namespace defound
