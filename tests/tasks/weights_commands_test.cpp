@@ -201,7 +201,10 @@ TEST(WeightsCommand, ExitCodesAreForScripts) {
   EXPECT_EQ(testing::run_command(at + "diff a.safetensors").exit_code, 2);
   EXPECT_EQ(testing::run_command(at + "inspect --file a.safetensors").exit_code, 0);
   expect_holds(testing::run_command(at + "inspect a.safetensors").output, "unknown");
-  EXPECT_EQ(testing::run_command(at + "convert a.safetensors --to timm --output c.pth").exit_code, 2);
+  const auto refused = testing::run_command(at + "convert --to timm a.safetensors --output c.pth");
+  EXPECT_EQ(refused.exit_code, 2);
+  expect_holds(refused.output, "no vision transformer");
+  expect_holds(testing::run_command(at + "inspect a.safetensors b.safetensors").output, "unknown argument 'b.safetensors'");
 }
 
 }  // namespace
