@@ -9,10 +9,10 @@ namespace defound::testing {
 class OrdinaryUser {
  public:
   OrdinaryUser() : superuser_(geteuid() == 0) {
-    if (superuser_) EXPECT_EQ(seteuid(65534), 0);
+    if (superuser_ && seteuid(65534) != 0) ADD_FAILURE() << "cannot become an ordinary user";
   }
   ~OrdinaryUser() {
-    if (superuser_) EXPECT_EQ(seteuid(0), 0);
+    if (superuser_ && seteuid(0) != 0) ADD_FAILURE() << "cannot become the superuser again";
   }
 
  private:
