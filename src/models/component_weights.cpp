@@ -10,7 +10,7 @@ ComponentWeights read_component(const fs::path& folder) {
     for (const char* ending : {".safetensors", ".safetensors.index.json", ".bin"})
       for (const char* name : {"diffusion_pytorch_model", "model", "pytorch_model"})
         if (const fs::path file = folder / fmt::format("{}{}{}", name, variant, ending); is_there(file)) return {read_weights(file).tensors, file};
-  reject("{} holds no weights; diffusion_pytorch_model or model, .safetensors or .bin, must be there", folder.string());
+  reject("{} holds no weights; diffusion_pytorch_model.safetensors or model.safetensors (or .bin) must be there", folder.string());
 }
 
 Json read_config_file(const fs::path& path) { return parse_json(read_text(path, 1 << 24), path.string()); }
