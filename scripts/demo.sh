@@ -107,5 +107,5 @@ for name in classifier classifier-scratch; do
     defound-evaluate --model "$output/$name/best.safetensors" --data "$manifest" --split test --log_level warn --output "$output/evaluation-$name" >/dev/null
 done
 [ -e "$output/agreement/metrics.json" ] ||
-  defound-evaluate --model "$output/classifier/best.safetensors" --data "$output/synthetic" --allow_leak --log_level warn --output "$output/agreement" >/dev/null
+  defound-evaluate --model "$output/classifier/best.safetensors" --data "$output/synthetic" --split train --allow_leak --log_level warn --output "$output/agreement" >/dev/null
 python3 scripts/demo_table.py "$output"
