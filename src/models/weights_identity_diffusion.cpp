@@ -83,7 +83,7 @@ std::optional<WeightsIdentity> identify_stable_diffusion(const WeightsShapes& sh
   identity.what = fmt::format("original SD checkpoint, one file{}{}{}", release.empty() ? "" : ", ", release, input_text(in_channels));
   identity.sizes = {{"in_channels", in_channels}, {"cross_attention_dim", context}, {"unet", true}, {"autoencoder", autoencoder}, {"text_encoder", text},
                     {"averaged_unet", shapes.any_begins("model_ema.")}};
-  identity.uses = {{"generator", autoencoder && text ? "UNet, autoencoder and text encoder are there, under other names than a generator folder's"
+  identity.uses = {{"generator", autoencoder && text ? "defound-weights convert --to diffusers makes the folder (CLIP's tokenizer/ must lie beside the file)"
                                                      : fmt::format("no {}: take it from another file", !autoencoder ? "autoencoder" : "text encoder")}};
   return identity;
 }

@@ -5,6 +5,7 @@
 #include "defound/core/error.h"
 #include "defound/core/log.h"
 #include "defound/models/autoencoder_kl.h"
+#include "defound/models/generator.h"
 #include "defound/models/vit_conversion.h"
 #include "defound/tensor/pth.h"
 #include "defound/tensor/weights_reader.h"
@@ -13,10 +14,10 @@
 namespace defound {
 namespace {
 
-void check_output(const WeightsConvertConfig& config) {
+void check_output(const WeightsConvertConfig& config, bool is_folder) {
   const fs::path output(config.output);
-  if (config.output.empty()) reject("no --output is given: a name that ends in .safetensors or .pth");
-  if (output.extension() != ".safetensors" && output.extension() != ".pth") reject("--output {} must end in .safetensors or .pth", config.output);
+  if (config.output.empty()) reject("no --output is given: a name that ends in .safetensors or .pth (a folder for a whole Stable Diffusion)");
+  if (!is_folder && output.extension() != ".safetensors" && output.extension() != ".pth") reject("--output {} must end in .safetensors or .pth", config.output);
   if (!is_there(output)) return;
   std::error_code ignored;
   if (fs::equivalent(output, config.file, ignored)) reject("--output {} is the file that is read; give another name", config.output);
@@ -29,7 +30,7 @@ TensorMap to_diffusers(const TensorMap& file, const WeightsIdentity& identity, c
   const TensorMap weights = without_prefix(file, identity);
   if (identity.kind == WeightsKind::kAutoencoder && identity.names == "diffusers") return rename_old_attention_keys(weights);
   if (identity.names == "diffusers" || identity.kind == WeightsKind::kClipText) return weights;
-  reject("{} is this: {}; --to diffusers takes a UNet, an AutoencoderKL or a CLIP text encoder under diffusers' names", origin, identity.what);
+  reject("{} is this: {}; --to diffusers takes a UNet, an AutoencoderKL or a CLIP text encoder under diffusers' names, or a whole Stable Diffusion 1.x", origin, identity.what);
 }
 
 VitConversion vit_options(const WeightsConvertConfig& config) {
@@ -69,7 +70,7 @@ void WeightsConvertConfig::visit(Visitor& v) {
   v.group("Convert");
   v(field("file", "weights: .safetensors, an index of shards or its folder, .pth"), file);
   v(field("to", "whose names: mae, timm, retfound (vision transformers), diffusers (parts of a generator)").one_of({"", "mae", "timm", "retfound", "diffusers"}), to);
-  v(field("output", "file to write, .safetensors or .pth ({'model': ...})"), output);
+  v(field("output", "file to write, .safetensors or .pth ({'model': ...}); the folder for an original Stable Diffusion file --to diffusers"), output);
   v(field("overwrite", "replace the output when it is there"), overwrite);
   v.group("Vision transformers");
   v(field("drop_head", "leave the classification head out"), drop_head);
@@ -87,9 +88,14 @@ std::string weights_convert(WeightsConvertConfig& config) {
   if (config.file.empty()) reject("no file is given: defound-weights convert FILE --to mae|timm|retfound|diffusers --output FILE");
   if (config.to.empty()) reject("no --to is given: mae, timm, retfound or diffusers");
   if (config.drop_head && config.num_classes > 0) reject("--drop_head and --num_classes {} contradict each other", config.num_classes);
-  check_output(config);
   const WeightsFile file = read_weights(config.file);
   const WeightsIdentity identity = identify_weights(file.tensors, file.metadata);
+  const bool whole_generator = config.to == "diffusers" && identity.kind == WeightsKind::kStableDiffusion;
+  check_output(config, whole_generator);
+  if (whole_generator) {
+    Generator::load(config.file).save(config.output);
+    return printable(fmt::format("{}: a generator folder (diffusers' StableDiffusionPipeline) from this: {}; fp32", config.output, identity.what)) + "\n";
+  }
   const VitNames names = config.to == "mae" ? VitNames::kMae : config.to == "timm" ? VitNames::kTimm : VitNames::kRetfound;
   std::vector<std::string> changes;
   const TensorMap weights = config.to == "diffusers" ? to_diffusers(file.tensors, identity, config.file, changes)

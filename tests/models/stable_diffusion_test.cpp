@@ -2,13 +2,13 @@
 
 #include <cstdlib>
 
-#include "defound/models/key_maps_stable_diffusion.h"
 #include "defound/models/sample_images.h"
 #include "defound/models/text_condition.h"
 #include "defound/nn/initialize.h"
 #include "defound/tensor/load_weights.h"
 #include "support/diffusers_golden.h"
 #include "support/expect_error.h"
+#include "support/small_stable_diffusion.h"
 #include "support/temp_folder.h"
 
 namespace defound {
@@ -146,32 +146,9 @@ TEST(TextCondition, TokensDependOnTheirPromptOnly) {
   EXPECT_EQ(prompt_of_label("{label}", "{label}"), "{label}");
 }
 
-/// A generator whose sizes a single file tells: heads of 64 in the text encoder, 8 heads and groups of 32 elsewhere.
-Generator generator_like_a_single_file() {
-  const Json sizes = parse_json(read_text(DEFOUND_GOLDENS "/stable_diffusion_names.json"), "names").at("small");
-  UNet2DConditionConfig unet = unet_config_from_json(sizes["unet"], "small");
-  unet.sample_size = 64, unet.cross_attention_dim = 64;
-  ClipTextConfig text = clip_text_config_from_json(parse_json(read_text(kGoldenFolder / "text_encoder" / "config.json"), "text"), "text");
-  text.hidden_size = 64, text.num_attention_heads = 1;
-  auto encoder = std::make_shared<ClipTextModel>(text);
-  initialize(*encoder, Draws(1, "text"));
-  Generator generator;
-  generator.vae = std::make_shared<AutoencoderKL>(autoencoder_config_from_json(sizes["vae"], "small"));
-  initialize(*generator.vae, Draws(1, "vae"));
-  generator.model = std::make_shared<ConditionalUNet>(unet, std::make_shared<TextCondition>(Tokenizer::load(kGoldenFolder / "tokenizer"), encoder));
-  initialize(*generator.model->unet, Draws(1, "unet"));
-  return generator;
-}
-
 TEST(StableDiffusion, ReadsTheOriginalSingleFile) {
   const TempFolder temp;
-  const Generator generator = generator_like_a_single_file();
-  generator.save(temp / "folder");
-  TensorMap weights;
-  for (const auto& [component, file] : {std::pair{"unet", "diffusion_pytorch_model"}, {"vae", "diffusion_pytorch_model"}, {"text_encoder", "model"}})
-    for (const auto& [name, tensor] : load_safetensors(temp / "folder" / component / (std::string(file) + ".safetensors")).tensors)
-      weights[std::string(component) + "." + name] = tensor;
-  TensorMap single = single_file_weights(weights, StableDiffusionNames(generator.model->unet->config(), generator.vae->config()), "folder");
+  TensorMap single = testing::save_both_ways(temp / "folder");
   single["alphas_cumprod"] = torch::rand(1000);
   single["cond_stage_model.transformer.text_model.embeddings.position_ids"] = torch::arange(20).unsqueeze(0);
   save_safetensors(temp / "sd.safetensors", single);

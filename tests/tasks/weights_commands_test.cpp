@@ -11,6 +11,7 @@
 #include "defound/tensor/weights_reader.h"
 #include "support/command.h"
 #include "support/expect_error.h"
+#include "support/small_stable_diffusion.h"
 #include "support/small_vit.h"
 #include "support/temp_folder.h"
 #include "support/weight_lists.h"
@@ -145,6 +146,19 @@ TEST(WeightsConvert, OldAutoencodersGetTheirNewNames) {
   EXPECT_TRUE(read_weights(folder / "new.safetensors").tensors.contains("encoder.mid_block.attentions.0.to_q.weight"));
   EXPECT_FALSE(compared(folder / "old.safetensors", folder / "new.safetensors").equal);
   EXPECT_TRUE(compared(folder / "old.safetensors", folder / "new.safetensors", [](auto& c) { c.map = true; }).equal);
+}
+
+TEST(WeightsConvert, AnOriginalStableDiffusionBecomesAFolder) {
+  const TempFolder folder;
+  save_safetensors(folder / "sd.safetensors", testing::save_both_ways(folder / "expected"));
+  expect_holds(inspected(folder / "sd.safetensors"), "original SD checkpoint, one file");
+  expect_error(ExitCode::kUsage, "tokenizer", [&] { convert(folder / "sd.safetensors", "diffusers", folder / "sd"); });
+  EXPECT_FALSE(fs::exists(folder / "sd"));
+  fs::copy(folder / "expected" / "tokenizer", folder / "tokenizer");
+  convert(folder / "sd.safetensors", "diffusers", folder / "sd");
+  for (const char* part : {"unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"})
+    EXPECT_TRUE(compared(folder / "expected" / part, folder / "sd" / part).equal) << part;
+  expect_error(ExitCode::kUsage, "--overwrite", [&] { convert(folder / "sd.safetensors", "diffusers", folder / "sd"); });
 }
 
 TEST(WeightsDiff, FindsEveryKindOfDifference) {

@@ -22,7 +22,8 @@ struct WeightsConvertConfig : Config {
 };
 
 /// Writes the weights as another program names them, as .safetensors or .pth by the ending of `output`; returns what was
-/// written and every change that is more than a name. Metadata goes along where names and shapes stay. Rejects (exit 2)
+/// written and every change that is more than a name. Metadata goes along where names and shapes stay. An original single
+/// file of Stable Diffusion 1.x (tokenizer/ beside it) becomes diffusers' folder, in fp32. Rejects (exit 2)
 /// an output that is there already, without `overwrite`, and what cannot be converted.
 std::string weights_convert(WeightsConvertConfig& config);
 
