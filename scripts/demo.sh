@@ -26,7 +26,7 @@ done
 [[ $minutes =~ ^[0-9]+([.][0-9]+)?$ ]] || { printf -- '--minutes must be a number, not %s\n' "$minutes" >&2; exit 2; }
 output=$(realpath -m "$output")
 cd "$(dirname "$0")/.."
-scripts/build.sh
+scripts/build.sh tools
 PATH=$PWD/build/bin:$PATH
 configs=$PWD/configs/tiny
 # bf16 is about three times as fast on a CPU that has it, slower on one that has not.

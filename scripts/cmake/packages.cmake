@@ -13,15 +13,17 @@ need_header(CLI11_INCLUDE_DIR CLI/CLI.hpp libcli11-dev)
 
 add_library(defound_packages INTERFACE)
 target_include_directories(defound_packages SYSTEM INTERFACE ${FMT_INCLUDE_DIR} ${SPDLOG_INCLUDE_DIR} ${JSON_INCLUDE_DIR})
-# fmt header-only: LibTorch carries headers of its own, newer fmt, whose functions no system library has.
-target_compile_definitions(defound_packages INTERFACE SPDLOG_FMT_EXTERNAL FMT_HEADER_ONLY)
 find_library(SPDLOG_LIBRARY NAMES libspdlog.so)
 find_library(FMT_LIBRARY NAMES libfmt.so)
 if(SPDLOG_LIBRARY AND FMT_LIBRARY)
-  target_compile_definitions(defound_packages INTERFACE SPDLOG_COMPILED_LIB)
+  # LibTorch carries headers of another fmt, which the system's library does not fit: the system's come first.
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/first)
+  file(CREATE_LINK ${FMT_INCLUDE_DIR}/fmt ${CMAKE_BINARY_DIR}/first/fmt SYMBOLIC)
+  target_include_directories(defound_packages INTERFACE ${CMAKE_BINARY_DIR}/first)
+  target_compile_definitions(defound_packages INTERFACE SPDLOG_FMT_EXTERNAL SPDLOG_COMPILED_LIB)
   target_link_libraries(defound_packages INTERFACE ${SPDLOG_LIBRARY} ${FMT_LIBRARY})
 else()  # unpacked headers alone are enough
-  target_compile_definitions(defound_packages INTERFACE SPDLOG_HEADER_ONLY)
+  target_compile_definitions(defound_packages INTERFACE SPDLOG_FMT_EXTERNAL FMT_HEADER_ONLY SPDLOG_HEADER_ONLY)
 endif()
 
 add_library(defound_command_line INTERFACE)

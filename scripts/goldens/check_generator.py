@@ -4,7 +4,7 @@
     python scripts/goldens/check_generator.py /tmp/files/generator /tmp/files/generator_pair.safetensors
 
 A generator of a run is checked when it is copied to /tmp/files/generator before the first command.
-PAIR holds what our code computed with the folder: sample, timesteps, context, prediction; start, label_context, free_context,
+PAIR holds what our code computed with the folder, in float64: sample, timesteps, context, prediction; start, label_context, free_context,
 images (a guided DDIM run: metadata steps, guidance_scale); and with a vae: vae_images, vae_mean, vae_latents, vae_decoded."""
 import pathlib
 import sys
@@ -31,14 +31,16 @@ def ddim(unet, scheduler, pair, steps, scale):
 def main(folder, pair_file):
     with safe_open(pair_file, "pt") as file:
         pair, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()
+    pair = {key: tensor.double() if tensor.is_floating_point() else tensor for key, tensor in pair.items()}
     unet, info = UNet2DConditionModel.from_pretrained(folder / "unet", output_loading_info=True)
+    unet.double()
     faults = [f"{kind}: {names}" for kind, names in info.items() if names]
     errors = {"unet": relative_error(unet(pair["sample"], pair["timesteps"], pair["context"]).sample, pair["prediction"])}
     if "images" in pair:
         scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
         errors["ddim"] = relative_error(ddim(unet, scheduler, pair, int(metadata["steps"]), float(metadata["guidance_scale"])), pair["images"])
     if "vae_images" in pair:
-        vae = AutoencoderKL.from_pretrained(folder / "vae")
+        vae = AutoencoderKL.from_pretrained(folder / "vae").double()
         errors["vae mean"] = relative_error(vae.encode(pair["vae_images"]).latent_dist.mean, pair["vae_mean"])
         errors["vae decode"] = relative_error(vae.decode(pair["vae_latents"]).sample, pair["vae_decoded"])
     for name, error in errors.items():

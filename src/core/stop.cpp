@@ -29,6 +29,7 @@ StopSignal::StopSignal() {
 
 StopSignal::~StopSignal() {
   for (int i = 0; i < 3; ++i) sigaction(kSignals[i], &previous[i], nullptr);
+  received.store(0);
 }
 
 bool StopSignal::requested() { return received.load() != 0; }

@@ -1,5 +1,8 @@
 #include "defound/diffusion/scheduler_config.h"
 
+#include <algorithm>
+#include <array>
+
 #include "defound/config/diffusers_config.h"
 
 namespace defound {
@@ -26,6 +29,8 @@ SchedulerConfig scheduler_config_from_json(const Json& given, const std::string&
   Json values = given;
   if (values.is_object() && values.contains("variance_type") && values["variance_type"].is_null()) values.erase("variance_type");  // as DPM-Solver has it
   const std::string class_name = values.is_object() ? values.value("_class_name", "DDIMScheduler") : "";
+  constexpr std::array kClasses = {"DDPMScheduler", "PNDMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler"};
+  if (std::find(kClasses.begin(), kClasses.end(), class_name) != kClasses.end()) config.class_name = class_name;  // others are saved as DDIM
   config.set_alpha_to_one = class_name != "PNDMScheduler";  // the only default in which the classes differ
   read_diffusers_config(config, values, class_name,
                         {{"trained_betas", {nullptr}},
@@ -49,7 +54,7 @@ SchedulerConfig scheduler_config_from_json(const Json& given, const std::string&
 }
 
 Json scheduler_config_to_json(SchedulerConfig config) {
-  Json values = write_diffusers_config(config, "DDIMScheduler");
+  Json values = write_diffusers_config(config, config.class_name);
   if (config.timestep_spacing == "default") values.erase("timestep_spacing");
   return values;
 }

@@ -7,7 +7,7 @@ namespace defound {
 
 ComponentWeights read_component(const fs::path& folder) {
   for (const char* variant : {"", ".fp16"})
-    for (const char* ending : {".safetensors", ".safetensors.index.json", ".bin"})
+    for (const char* ending : {".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json"})
       for (const char* name : {"diffusion_pytorch_model", "model", "pytorch_model"})
         if (const fs::path file = folder / fmt::format("{}{}{}", name, variant, ending); is_there(file)) return {read_weights(file).tensors, file};
   reject("{} holds no weights; diffusion_pytorch_model.safetensors or model.safetensors (or .bin) must be there", folder.string());

@@ -11,7 +11,8 @@ struct ComponentWeights {
 };
 
 /// The weights of one component of a diffusers folder (unet/, vae/, text_encoder/, condition/): the first there is of
-/// diffusion_pytorch_model, model and pytorch_model as .safetensors, then as .bin, then those with .fp16 before the ending.
+/// diffusion_pytorch_model, model and pytorch_model as .safetensors or its shards, then as .bin or its shards, then those
+/// with .fp16 before the ending.
 ComponentWeights read_component(const fs::path& folder);
 
 /// A JSON file of a generator folder.

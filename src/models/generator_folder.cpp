@@ -17,7 +17,7 @@ Json model_index(const Generator& generator) {
   Json index = {{"_class_name", ""}, {"_defound_version", version_text()}};
   index["unet"] = {"diffusers", "UNet2DConditionModel"};
   if (generator.vae) index["vae"] = {"diffusers", "AutoencoderKL"};
-  index["scheduler"] = {"diffusers", "DDIMScheduler"};
+  index["scheduler"] = {"diffusers", generator.scheduler.class_name};
   generator.model->condition->describe(index);
   return index;
 }

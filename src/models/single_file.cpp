@@ -83,6 +83,7 @@ ClipTextConfig text_config_of(const SingleFile& file) {
 
 SchedulerConfig stable_diffusion_schedule() {
   SchedulerConfig scheduler;
+  scheduler.class_name = "PNDMScheduler";
   scheduler.beta_schedule = "scaled_linear", scheduler.beta_start = 0.00085, scheduler.beta_end = 0.012;
   scheduler.clip_sample = scheduler.set_alpha_to_one = false;
   scheduler.skip_prk_steps = true, scheduler.steps_offset = 1;

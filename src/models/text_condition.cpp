@@ -5,6 +5,7 @@
 
 #include "component_weights.h"
 #include "defound/core/error.h"
+#include "defound/core/log.h"
 #include "defound/tensor/load_weights.h"
 
 namespace defound {
@@ -85,7 +86,9 @@ torch::Tensor TextCondition::encode(std::span<const std::string> requests, torch
 torch::Tensor TextCondition::encode_one(const std::string& prompt, torch::Device device) {
   const torch::NoGradGuard no_grad;
   encoder_->to(device);
-  const torch::Tensor ids = torch::tensor(tokenizer_.encode(prompt), torch::kInt64).unsqueeze(0).to(device);  // [1, M]
+  bool cut = false;
+  const torch::Tensor ids = torch::tensor(tokenizer_.encode(prompt, &cut), torch::kInt64).unsqueeze(0).to(device);  // [1, M]
+  if (cut) log::warn("longer than {} tokens, so its end is not read: {}", tokenizer_.max_length(), prompt);
   return encoder_->forward(ids).squeeze(0);
 }
 

@@ -139,7 +139,7 @@ void Tokenizer::read_special_tokens(const fs::path& folder) {
   if (length != config.end() && length->is_number_integer() && *length >= 3 && *length <= kLongestPrompt) max_length_ = length->get<int64_t>();
 }
 
-std::vector<int64_t> Tokenizer::encode(std::string_view text) const {
+std::vector<int64_t> Tokenizer::encode(std::string_view text, bool* cut) const {
   std::vector<int64_t> ids{begin_.id};
   while (!text.empty()) {  // begin and end may stand in the text itself
     const size_t begin = text.find(begin_.text), end = text.find(end_.text), at = std::min(begin, end);
@@ -149,7 +149,10 @@ std::vector<int64_t> Tokenizer::encode(std::string_view text) const {
     ids.push_back(token.id);
     text.remove_prefix(at + token.text.size());
   }
-  ids.resize(std::min(ids.size(), static_cast<size_t>(max_length_ - 1)));
+  if (ids.size() > static_cast<size_t>(max_length_ - 1)) {
+    ids.resize(static_cast<size_t>(max_length_ - 1));
+    if (cut) *cut = true;
+  }
   ids.push_back(end_.id);
   ids.resize(static_cast<size_t>(max_length_), padding_.id);
   return ids;

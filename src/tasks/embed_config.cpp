@@ -5,7 +5,7 @@ namespace defound {
 void EmbedConfig::visit(Visitor& v) {
   v.group("Features");
   v(field("model", "encoder: a file of defound, MAE, timm or RETFound (.safetensors or .pth), or a run folder"), model);
-  v(field("arch", "architecture of a file that does not say it: vit_large_patch16, vit_base_patch16_224, ..."), arch);
+  v(field("arch", "architecture, where neither the file nor its shapes tell: vit_large_patch16, vit_base_patch16_224, ..."), arch);
   v(field("pool", "mean: mean of the patch tokens before norm, then fc_norm, as RETFound; cls: the class token after norm").one_of({"cls", "mean"}), pool);
   v(field("input_size", "side of the square input in pixels; 0: the file's own").range(0, 4096), input_size);
   v(field("batch_size", "images per forward pass").range(1, 65536).may_change(), batch_size);

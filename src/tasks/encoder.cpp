@@ -2,6 +2,7 @@
 
 #include "defound/core/error.h"
 #include "defound/core/progress.h"
+#include "defound/core/stop.h"
 #include "defound/data/loader.h"
 #include "defound/models/key_maps.h"
 #include "defound/models/vit.h"
@@ -12,19 +13,6 @@
 namespace defound {
 namespace {
 
-/// "; its shapes are those of vit_large_patch16": so that the right --arch is one copy away.
-std::string arch_hint(const TensorMap& weights) {
-  const auto patches = weights.find("patch_embed.proj.weight");
-  if (patches == weights.end() || patches->second.dim() != 4) return "";
-  int64_t depth = 0;
-  while (weights.contains(fmt::format("blocks.{}.norm1.weight", depth))) ++depth;
-  for (const char* size : {"tiny", "small", "base", "large", "huge"}) {
-    const VitConfig config = vit_config(size);
-    if (config.embed_dim == patches->second.size(0) && config.depth == depth) return fmt::format("; its shapes are those of vit_{}_patch{}", size, patches->second.size(2));
-  }
-  return "";
-}
-
 VitConfig encoder_config(const WeightsFile& file, const fs::path& path, const EncoderRequest& request) {
   VitConfig config;
   if (file.metadata.contains("defound.config")) {
@@ -32,8 +20,7 @@ VitConfig encoder_config(const WeightsFile& file, const fs::path& path, const En
     from_json(config, metadata_json(file.metadata, "defound.config", path), path.string(), UnknownKeys::kIgnore);
     check_ranges(config);
   } else {
-    if (request.arch.empty()) reject("{} does not say what model it holds; name it with --arch{}", path.string(), arch_hint(file.tensors));
-    config = vit_config(request.arch);
+    config = vit_config(request.arch.empty() ? arch_of_shapes(file.tensors, path) : request.arch);
     config.img_size = stored_input_size(file.tensors, config.patch_size, config.img_size);
   }
   if (request.input_size > 0) config.img_size = request.input_size;
@@ -84,6 +71,8 @@ torch::Tensor embed_images(VisionTransformer& model, const Dataset& dataset, int
   Loader loader(dataset, {.batch_size = batch_size, .num_workers = num_workers, .seed = 0, .shuffle = false, .drop_last = false, .pin_memory = device.is_cuda(), .start = {}});
   Progress progress("embed", dataset.size());
   for (int64_t done = 0; done < dataset.size();) {
+    if (StopSignal::requested())
+      throw Error(ExitCode::kSaved, fmt::format("stopped by {} after {} of {} images; run the same command again with --resume auto", StopSignal::name(), done, dataset.size()));
     const Batch batch = loader.next();
     const torch::Tensor tokens = model.forward_features(batch.images.to(device, type, /*non_blocking=*/true));   // [N, 1+L, D]
     const torch::Tensor pooled = model.forward_head(tokens, /*pre_logits=*/true).to(torch::kCPU, torch::kFloat);

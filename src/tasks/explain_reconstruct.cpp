@@ -26,8 +26,8 @@ namespace defound {
 void ExplainReconstructConfig::visit(Visitor& v) {
   v.group("Reconstruction");
   v(field("model", "masked autoencoder with its decoder: mae.safetensors, or a run folder of defound-pretrain"), model);
-  v(field("arch", "architecture of a file that does not say it: mae_vit_large_patch16, ..."), arch);
-  v(field("norm_pix_loss", "with --arch: trained on normalized patches; such predictions get each true patch's own mean and variance back"), norm_pix_loss);
+  v(field("arch", "architecture, where neither the file nor its shapes tell: mae_vit_large_patch16, ..."), arch);
+  v(field("norm_pix_loss", "for a file that does not say it: trained on normalized patches; such predictions get each true patch's own mean and variance back"), norm_pix_loss);
   v(field("count", "images to reconstruct, evenly spaced over the data").range(1, 10000), count);
   v(field("mask_ratio", "share of patches hidden from the encoder").range(0.01, 0.99), mask_ratio);
   v(field("batch_size", "images per forward pass; changes no mask").range(1, 65536).may_change(), batch_size);
@@ -57,8 +57,7 @@ LoadedMae load_mae_file(const ExplainReconstructConfig& config) {
     from_json(mae, metadata_json(file.metadata, "defound.config", out.file), out.file.string(), UnknownKeys::kIgnore);
     check_ranges(mae);
   } else {
-    if (config.arch.empty()) reject("{} does not say what model it holds; name it with --arch (mae_vit_large_patch16, ...)", out.file.string());
-    mae = mae_config(config.arch);
+    mae = mae_config(config.arch.empty() ? "mae_" + arch_of_shapes(file.tensors, out.file) : config.arch);
     mae.img_size = stored_input_size(file.tensors, mae.patch_size, mae.img_size);
     mae.norm_pix_loss = config.norm_pix_loss;
   }

@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "defound/core/error.h"
+#include "defound/core/log.h"
+#include "defound/models/vit.h"
 
 namespace defound {
 
@@ -23,6 +25,23 @@ TransformOptions input_transform(const ModelMetadata& metadata, const fs::path& 
   } catch (const Json::exception& e) {
     reject("{}: \"defound.input\" must hold input_size, mean, std and transform: {}", path.string(), e.what());
   }
+}
+
+std::string arch_of_shapes(const TensorMap& weights, const fs::path& path) {
+  const auto patches = weights.find("patch_embed.proj.weight");
+  int64_t depth = 0;
+  while (weights.contains(fmt::format("blocks.{}.norm1.weight", depth))) ++depth;
+  if (patches == weights.end() || patches->second.dim() != 4 || depth == 0)
+    reject("{} holds no vision transformer under MAE's or timm's names; defound-weights inspect tells what it holds", path.string());
+  for (const char* size : {"tiny", "small", "base", "large", "huge"}) {
+    const VitConfig config = vit_config(size);
+    if (config.embed_dim != patches->second.size(0) || config.depth != depth) continue;
+    const std::string arch = fmt::format("vit_{}_patch{}", size, patches->second.size(2));
+    log::info("{}: {}, as its shapes tell", path.string(), arch);
+    return arch;
+  }
+  reject("{} is a vision transformer of width {} and depth {}, which is none of tiny, small, base, large and huge; files that defound wrote say their sizes themselves",
+         path.string(), patches->second.size(0), depth);
 }
 
 int64_t stored_input_size(const TensorMap& weights, int64_t patch_size, int64_t otherwise) {

@@ -174,6 +174,8 @@ ExitCode synthesize(SynthesizeConfig& config, const std::string& command, std::o
   const Condition& condition = *generator.model->condition;
   const std::vector<RequestedSet> sets = requested_sets(config, condition);
   const auto plan = plan_images(config, sets);
+  if (plan.empty())
+    reject("there is nothing to make: {}", config.balance_to > 0 ? fmt::format("every label has {} images or more in --data", config.balance_to) : "all counts are 0");
   if (config.execution.dry_run) {
     const auto shape = generator.latent_shape();
     const double call = unet_flops(generator.model->unet->config(), shape[1], condition.sequence_length()) * (config.guidance_scale == 1 ? 1 : 2);

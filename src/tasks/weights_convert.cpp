@@ -45,11 +45,11 @@ bool same_names_and_shapes(const TensorMap& a, const TensorMap& b) {
 
 void write_weights(const WeightsConvertConfig& config, const WeightsFile& file, const TensorMap& weights) {
   if (fs::path(config.output).extension() == ".pth") {
-    if (!file.metadata.empty() && file.container != "pth") log::warn("the metadata stays behind: a .pth has no place for it");
+    if (!file.metadata.empty() && !file.container.starts_with("pth")) log::warn("the metadata stays behind: a .pth has no place for it");
     return save_pth(config.output, weights);
   }
   std::map<std::string, std::string> metadata = {{"format", "pt"}};
-  if (file.container != "pth" && same_names_and_shapes(file.tensors, weights)) metadata.insert(file.metadata.begin(), file.metadata.end());
+  if (!file.container.starts_with("pth") && same_names_and_shapes(file.tensors, weights)) metadata.insert(file.metadata.begin(), file.metadata.end());
   save_safetensors(config.output, weights, metadata);
 }
 

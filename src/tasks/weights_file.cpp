@@ -2,7 +2,7 @@
 
 #include "defound/core/error.h"
 #include "defound/image/normalize.h"
-#include "defound/tensor/safetensors_shards.h"
+#include "defound/tensor/weight_shards.h"
 
 namespace defound {
 

@@ -7,7 +7,7 @@
 
 #include "defound/core/error.h"
 #include "defound/tensor/pth.h"
-#include "defound/tensor/safetensors_shards.h"
+#include "defound/tensor/weight_shards.h"
 #include "unwrap_weights.h"
 
 namespace defound {
@@ -32,6 +32,7 @@ std::string likely_content(std::string_view head) {
 /// By content: a .safetensors file begins with the length of its header and '{', an index of shards is JSON; torch.save
 /// writes a zip archive, and wrote pickles and tar archives, which its reader names.
 Container recognize_container(const fs::path& path) {
+  if (!is_there(path)) reject("{} does not exist", path.string());
   if (!fs::is_regular_file(path)) reject("{} is not a file", path.string());
   std::ifstream file(path, std::ios::binary);
   std::string head(300, '\0');
@@ -48,21 +49,24 @@ Container recognize_container(const fs::path& path) {
   reject("{} is no .safetensors file, index of shards or file of torch.save: it is {}", path.string(), head.empty() ? "empty" : likely_content(head));
 }
 
-WeightsFile from_safetensors(Safetensors file, const char* container) {
-  return {.tensors = std::move(file.tensors), .metadata = std::move(file.metadata), .container = container, .wrappers = {}, .other = {}};
+/// A file that holds the weights itself.
+WeightsFile read_part(const fs::path& path) {
+  switch (recognize_container(path)) {
+    case Container::kSafetensors: {
+      Safetensors file = load_safetensors(path);
+      return {.tensors = std::move(file.tensors), .metadata = std::move(file.metadata), .container = "safetensors", .wrappers = {}, .other = {}};
+    }
+    case Container::kPth: return unwrap_weights(PthFile::open(path), path.string());
+    case Container::kShards: break;
+  }
+  reject("{} is an index of shards; an index may name only files with weights", path.string());
 }
 
 }  // namespace
 
 WeightsFile read_weights(const fs::path& file) {
-  if (!is_there(file)) reject("{} does not exist", file.string());
   const fs::path path = fs::is_directory(file) ? find_shards_index(file) : file;
-  WeightsFile weights;
-  switch (recognize_container(path)) {
-    case Container::kSafetensors: weights = from_safetensors(load_safetensors(path), "safetensors"); break;
-    case Container::kShards: weights = from_safetensors(load_safetensors_shards(path), "safetensors shards"); break;
-    case Container::kPth: weights = unwrap_weights(PthFile::open(path), path.string()); break;
-  }
+  WeightsFile weights = recognize_container(path) == Container::kShards ? load_shards(path, read_part) : read_part(path);
   if (weights.tensors.empty()) reject("{} holds no tensors", path.string());
   return weights;
 }

@@ -31,8 +31,8 @@ int64_t steps_per_epoch(const TrainOptions& options, int64_t dataset_size) {
 int64_t total_steps(const TrainOptions& options, int64_t dataset_size) {
   const int64_t epoch = steps_per_epoch(options, dataset_size);
   if (options.max_train_steps > 0) return options.max_train_steps;
-  const int64_t steps = std::llround(options.epochs * static_cast<double>(epoch));
-  return options.epochs > 0 ? std::max<int64_t>(1, steps) : 0;
+  if (options.epochs <= 0) reject("--epochs is 0, so nothing would be trained; give --epochs or --max_train_steps");
+  return std::max<int64_t>(1, std::llround(options.epochs * static_cast<double>(epoch)));
 }
 
 double peak_learning_rate(const TrainOptions& options) {

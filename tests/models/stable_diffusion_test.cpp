@@ -6,6 +6,7 @@
 #include "defound/models/text_condition.h"
 #include "defound/nn/initialize.h"
 #include "defound/tensor/load_weights.h"
+#include "defound/tensor/pth.h"
 #include "support/diffusers_golden.h"
 #include "support/expect_error.h"
 #include "support/small_stable_diffusion.h"
@@ -108,6 +109,19 @@ TEST(StableDiffusion, ReadsTheFolderOfVersion14) {
   EXPECT_EQ(Generator::load(folder).scheduler.steps_offset, 1);
 }
 
+TEST(StableDiffusion, ReadsFilesOfTorchSave) {
+  const TempFolder temp;
+  const fs::path folder = temp / "sd";
+  copy_golden(folder);
+  for (const auto& [part, from, to] : {std::tuple{"unet", "diffusion_pytorch_model", "diffusion_pytorch_model"}, {"text_encoder", "model", "pytorch_model"}}) {
+    const fs::path file = folder / part / (std::string(from) + ".safetensors");
+    save_pth(folder / part / (std::string(to) + ".bin"), load_safetensors(file).tensors);
+    fs::remove(file);
+  }
+  Generator pickled = Generator::load(folder), now = Generator::load(kGoldenFolder);
+  EXPECT_TRUE(torch::equal(run_golden(pickled, "ddim"), run_golden(now, "ddim")));
+}
+
 TEST(StableDiffusion, SavesAFolderThatKnowsItsLabels) {
   const TempFolder temp;
   Generator generator = Generator::load(kGoldenFolder);
@@ -121,6 +135,8 @@ TEST(StableDiffusion, SavesAFolderThatKnowsItsLabels) {
   expect_error(ExitCode::kUsage, "did you mean 'mild'", [&] { (void)loaded.model->condition->request_for("mid"); });
   EXPECT_TRUE(torch::equal(run_golden(loaded, "ddim"), run_golden(generator, "ddim")));
   const Json index = parse_json(read_text(temp / "saved" / "model_index.json"), "index");
+  EXPECT_EQ(index["scheduler"][1], "PNDMScheduler");
+  EXPECT_EQ(parse_json(read_text(temp / "saved/scheduler/scheduler_config.json"), "scheduler")["_class_name"], "PNDMScheduler");
   EXPECT_EQ(index["_class_name"], "StableDiffusionPipeline");
   EXPECT_TRUE(index["safety_checker"][0].is_null());
   for (const char* file : {"vocab.json", "merges.txt", "tokenizer_config.json"})
@@ -161,6 +177,9 @@ TEST(StableDiffusion, ReadsTheOriginalSingleFile) {
     ASSERT_EQ(first.size(), second.size()) << file;
     for (const auto& [name, tensor] : first) EXPECT_TRUE(torch::equal(tensor, second.at(name))) << name;
   }
+  save_pth(temp / "sd.ckpt", single);
+  const TensorMap unet = state_dict(*loaded.model->unet), pickled = state_dict(*Generator::load(temp / "sd.ckpt").model->unet);
+  for (const auto& [name, tensor] : unet) EXPECT_TRUE(torch::equal(tensor, pickled.at(name))) << name;
   EXPECT_TRUE(loaded.scheduler.skip_prk_steps);
   EXPECT_EQ(loaded.scheduler.beta_schedule, "scaled_linear");
   single.erase("model.diffusion_model.out.2.weight");

@@ -71,6 +71,11 @@ TEST(Tokenizer, PadsAndCutsAsItsConfigSays) {
   const std::vector<int64_t> cut = tokenizer.encode("1 2 3 4 5 6");
   EXPECT_EQ(cut.size(), 5u);
   EXPECT_EQ(cut.back(), tokenizer.end_id());
+  bool was_cut = false;
+  tokenizer.encode("1 2 3", &was_cut);
+  EXPECT_FALSE(was_cut);
+  tokenizer.encode("1 2 3 4", &was_cut);
+  EXPECT_TRUE(was_cut);
   // special_tokens_map.json speaks where tokenizer_config.json is silent
   temp.write("tokenizer/tokenizer_config.json", "{}");
   temp.write("tokenizer/special_tokens_map.json", R"({"pad_token": "!</w>"})");

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
+
+#include "defound/core/stop.h"
 #include "defound/data/dataset.h"
 #include "defound/image/transform.h"
 #include "defound/models/vit.h"
@@ -72,13 +75,16 @@ TEST(Encoder, TakesTheInputOfItsFileOrAnother) {
   EXPECT_NE(finetuned.pooling.find("the file's fc_norm"), std::string::npos);
 }
 
-TEST(Encoder, AFileWithoutDescriptionNeedsAnArchitecture) {
+TEST(Encoder, AFileWithoutDescriptionIsKnownByItsShapes) {
   const TempFolder folder;
   VisionTransformer model(vit_config("vit_tiny_patch16_224"));
   model.init_weights(Draws(1, "init"));
   const std::string file = (folder / "timm.safetensors").string();
   save_safetensors(file, state_dict(model));
-  expect_error(ExitCode::kUsage, "its shapes are those of vit_tiny_patch16", [&] { load_encoder({file, "", "cls"}); });
+  const Encoder encoder = load_encoder({file, "", "cls"});
+  EXPECT_EQ(encoder.model->config.depth, 12);
+  EXPECT_EQ(encoder.model->config.num_heads, 3);
+  EXPECT_EQ(encoder.transform->size, 224);
   EXPECT_EQ(load_encoder({file, "vit_tiny_patch16", "cls"}).transform->size, 224);
   expect_error(ExitCode::kUsage, "do not fit", [&] { load_encoder({file, "vit_base_patch16", "cls"}); });
   expect_error(ExitCode::kUsage, "not known", [&] { load_encoder({file, "resnet50", "cls"}); });
@@ -93,8 +99,22 @@ TEST(Encoder, WrongFilesAreNamed) {
   expect_error(ExitCode::kUsage, "encoder.safetensors", [&] { load_encoder({made.images.string(), "", "cls"}); });
   save_safetensors(made.folder / "unet.safetensors", {{"conv_in.weight", torch::ones({4, 3, 3, 3})}});
   expect_error(ExitCode::kUsage, "do not fit", [&] { load_encoder({(made.folder / "unet.safetensors").string(), "tiny", "cls"}); });
+  expect_error(ExitCode::kUsage, "no vision transformer", [&] { load_encoder({(made.folder / "unet.safetensors").string(), "", "cls"}); });
+  TensorMap odd{{"patch_embed.proj.weight", torch::ones({100, 3, 16, 16})}, {"blocks.0.norm1.weight", torch::ones({100})}};
+  save_safetensors(made.folder / "odd.safetensors", odd);
+  expect_error(ExitCode::kUsage, "width 100 and depth 1", [&] { load_encoder({(made.folder / "odd.safetensors").string(), "", "cls"}); });
   const fs::path text = made.folder.write("text.safetensors", "no weights at all");
   expect_error(ExitCode::kUsage, "text.safetensors", [&] { load_encoder({text.string(), "tiny", "cls"}); });
+}
+
+TEST(Encoder, ASignalEndsTheWork) {
+  const GoldenEncoder golden(false);
+  {
+    const StopSignal stop;
+    std::raise(SIGTERM);
+    expect_error(ExitCode::kSaved, "stopped by SIGTERM after 0 of", [&] { golden.features("mean"); });
+  }
+  EXPECT_GT(golden.features("mean").size(0), 0);
 }
 
 TEST(Encoder, FeaturesThatAreNotFiniteFail) {

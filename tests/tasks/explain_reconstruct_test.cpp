@@ -76,7 +76,7 @@ TEST(ExplainReconstruct, MistakesAreNamed) {
   expect(mae, "--count 0", "count");
   Safetensors bare = load_safetensors(mae);
   save_safetensors(mae, bare.tensors);
-  expect(mae, "", "--arch");
+  expect(mae, "", "width 16 and depth 1");
   expect(mae, "--arch mae_vit_base_patch16", "do not fit");
 }
 

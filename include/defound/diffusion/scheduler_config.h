@@ -9,6 +9,7 @@ namespace defound {
 /// The fields of diffusers' scheduler_config.json (schedulers/scheduling_ddim.py and its siblings) that are used here:
 /// the noise of the training, and how samplers walk through it.
 struct SchedulerConfig : Config {
+  std::string class_name = "DDIMScheduler"; ///< diffusers' class, for the folder's next reader; our samplers are chosen by option
   int64_t num_train_timesteps = 1000;
   double beta_start = 0.0001, beta_end = 0.02;
   std::string beta_schedule = "linear";
@@ -28,7 +29,7 @@ struct SchedulerConfig : Config {
 /// From a scheduler_config.json's values, whatever scheduler class wrote it. Rejects (exit 2) by name what is not
 /// implemented (trained_betas, thresholding, other spacings of sigma, ...).
 SchedulerConfig scheduler_config_from_json(const Json& values, const std::string& origin);
-/// As diffusers' DDIMScheduler reads it.
+/// As diffusers' class of that name reads it.
 Json scheduler_config_to_json(SchedulerConfig config);
 
 }  // namespace defound

@@ -18,8 +18,8 @@ class Tokenizer {
   /// missing or does not fit together.
   static Tokenizer load(const fs::path& folder);
 
-  /// max_length() ids: begin, the text's, end, padding. What is too long is cut, the end is kept.
-  std::vector<int64_t> encode(std::string_view text) const;
+  /// max_length() ids: begin, the text's, end, padding. What is too long is cut, the end is kept; `cut` then becomes true.
+  std::vector<int64_t> encode(std::string_view text, bool* cut = nullptr) const;
   int64_t max_length() const { return max_length_; }
   /// One more than the largest id.
   int64_t vocab_size() const { return vocab_size_; }

@@ -1,5 +1,6 @@
-#include "defound/tensor/safetensors_shards.h"
+#include "defound/tensor/weight_shards.h"
 
+#include <array>
 #include <set>
 
 #include "defound/config/json.h"
@@ -9,7 +10,7 @@ namespace defound {
 namespace {
 
 constexpr uint64_t kMostIndexBytes = 100'000'000;
-constexpr const char* kIndexEnding = ".safetensors.index.json";
+constexpr std::array kIndexEndings = {".safetensors.index.json", ".bin.index.json"};
 
 /// The file that each tensor lies in, checked to be a plain name.
 std::map<std::string, std::string> read_weight_map(const Json& index, const std::string& origin) {
@@ -28,15 +29,15 @@ std::map<std::string, std::string> read_weight_map(const Json& index, const std:
 
 }  // namespace
 
-Safetensors load_safetensors_shards(const fs::path& index) {
+WeightsFile load_shards(const fs::path& index, const std::function<WeightsFile(const fs::path&)>& read_part) {
   const std::string origin = index.string();
   const Json values = parse_json(read_text(index, kMostIndexBytes), origin);
   const auto files = read_weight_map(values, origin);
   std::set<std::string> shards;
   for (const auto& [name, shard] : files) shards.insert(shard);
-  Safetensors all;
+  WeightsFile all;
   for (const std::string& shard : shards) {
-    Safetensors part = load_safetensors(index.parent_path() / shard);
+    WeightsFile part = read_part(index.parent_path() / shard);
     for (auto& [name, tensor] : part.tensors) {
       const auto named = files.find(name);
       if (named == files.end()) reject("{}: {} holds '{}', which weight_map does not name", origin, shard, name);
@@ -44,6 +45,7 @@ Safetensors load_safetensors_shards(const fs::path& index) {
       all.tensors[name] = std::move(tensor);
     }
     all.metadata.merge(part.metadata);
+    all.container = part.container + " shards";
   }
   for (const auto& [name, shard] : files)
     if (!all.tensors.contains(name)) reject("{}: weight_map says that '{}' is in {}, where it is not", origin, name, shard);
@@ -51,16 +53,21 @@ Safetensors load_safetensors_shards(const fs::path& index) {
 }
 
 fs::path find_shards_index(const fs::path& folder, bool required) {
-  fs::path found;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (!entry.path().string().ends_with(kIndexEnding)) continue;
-    if (!found.empty()) reject("{} holds several indices of shards ({}, {}); name one", folder.string(), found.filename().string(), entry.path().filename().string());
-    found = entry.path();
-  }
+  std::vector<fs::path> names;
+  for (const auto& entry : fs::directory_iterator(folder, error)) names.push_back(entry.path());
   if (error) reject("cannot look into the folder {}: {}", folder.string(), error.message());
-  if (found.empty() && required) reject("{} is a folder without a *{}; name the file with the weights", folder.string(), kIndexEnding);
-  return found;
+  for (const char* ending : kIndexEndings) {
+    fs::path found;
+    for (const fs::path& path : names) {
+      if (!path.string().ends_with(ending)) continue;
+      if (!found.empty()) reject("{} holds several indices of shards ({}, {}); name one", folder.string(), found.filename().string(), path.filename().string());
+      found = path;
+    }
+    if (!found.empty()) return found;
+  }
+  if (required) reject("{} is a folder without a *{}; name the file with the weights", folder.string(), kIndexEndings.front());
+  return {};
 }
 
 }  // namespace defound

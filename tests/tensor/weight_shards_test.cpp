@@ -1,4 +1,4 @@
-#include "defound/tensor/safetensors_shards.h"
+#include "defound/tensor/weight_shards.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "../support/expect_error.h"
 #include "../support/temp_folder.h"
-#include "defound/tensor/weights_reader.h"
+#include "defound/tensor/pth.h"
 
 namespace defound {
 namespace {
@@ -25,7 +25,7 @@ struct Shards {
   void name(const std::string& map) const { folder.write("model.safetensors.index.json", R"({"metadata": {"total_size": 24}, "weight_map": {)" + map + "}}"); }
 };
 
-TEST(SafetensorsShards, AreOneSetOfWeights) {
+TEST(WeightShards, AreOneSetOfWeights) {
   const Shards shards;
   for (const fs::path& path : {shards.index, shards.folder.path()}) {
     const WeightsFile weights = read_weights(path);
@@ -36,7 +36,7 @@ TEST(SafetensorsShards, AreOneSetOfWeights) {
   }
 }
 
-TEST(SafetensorsShards, EveryTensorIsNamedOnceAndLiesBesideTheIndex) {
+TEST(WeightShards, EveryTensorIsNamedOnceAndLiesBesideTheIndex) {
   const Shards shards;
   const std::string ab = R"("a": "model-1.safetensors", "b": "model-1.safetensors")";
   const std::vector<std::tuple<std::string, std::string>> cases = {
@@ -54,11 +54,26 @@ TEST(SafetensorsShards, EveryTensorIsNamedOnceAndLiesBesideTheIndex) {
       {"", "weight_map"}};
   for (const auto& [map, part] : cases) {
     shards.name(map);
-    expect_error(ExitCode::kUsage, part, [&] { load_safetensors_shards(shards.index); });
+    expect_error(ExitCode::kUsage, part, [&] { read_weights(shards.index); });
   }
 }
 
-TEST(SafetensorsShards, SeveralIndicesAreRejected) {
+TEST(WeightShards, MayBeFilesOfTorchSave) {
+  const TempFolder folder;
+  save_pth(folder / "pytorch_model-1.bin", {{"a", torch::ones({2})}});
+  save_pth(folder / "pytorch_model-2.bin", {{"b", torch::full({1}, 5.0)}});
+  const fs::path index = folder.write("pytorch_model.bin.index.json", R"({"weight_map": {"a": "pytorch_model-1.bin", "b": "pytorch_model-2.bin"}})");
+  for (const fs::path& path : {index, folder.path()}) {
+    const WeightsFile weights = read_weights(path);
+    EXPECT_EQ(weights.container, "pth shards");
+    EXPECT_EQ(weights.tensors.size(), 2u);
+    EXPECT_TRUE(weights.tensors.at("b").equal(torch::full({1}, 5.0)));
+  }
+  folder.write("pytorch_model.bin.index.json", R"({"weight_map": {"a": "pytorch_model.bin.index.json"}})");
+  expect_error(ExitCode::kUsage, "an index may name only files with weights", [&] { read_weights(index); });
+}
+
+TEST(WeightShards, SeveralIndicesAreRejected) {
   const Shards shards;
   shards.folder.write("other.safetensors.index.json", "{}");
   expect_error(ExitCode::kUsage, "several", [&] { find_shards_index(shards.folder.path()); });
