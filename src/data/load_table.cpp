@@ -64,7 +64,7 @@ void check_splits(const ImageTable& table) {
 }
 
 void warn_about_patients(const ImageTable& table) {
-  const auto unknown = std::count_if(table.rows.begin(), table.rows.end(), [](const ImageRow& row) { return !row.patient_known; });
+  const auto unknown = std::count_if(table.rows.begin(), table.rows.end(), [](const ImageRow& row) { return !row.patient_known && row.source != "synthetic"; });
   if (unknown > 0)
     log::warn("the patient of {} of {} images is not known; each of them counts as a patient of its own (column patient of manifest.csv)", unknown, table.size());
 }

@@ -47,6 +47,17 @@ TEST(Manifest, ColumnsInAnyOrderAndFurtherOnesAreKept) {
   EXPECT_EQ(table.rows[0].extra, Names{"61"});
 }
 
+TEST(Manifest, UnknownPatientsAreSaidOfRealImagesOnly) {
+  const TempFolder folder;
+  const auto said = [&](const std::string& rows) {
+    ::testing::internal::CaptureStderr();
+    load_table(from({folder.write("manifest.csv", "path,label,source\n" + rows)}));
+    return ::testing::internal::GetCapturedStderr();
+  };
+  EXPECT_TRUE(contains(said("a.png,x,synthetic\nb.png,x,real\nc.png,x,\n"), "the patient of 2 of 3 images is not known"));
+  EXPECT_FALSE(contains(said("a.png,x,synthetic\nb.png,x,synthetic\n"), "not known"));
+}
+
 TEST(Manifest, WrittenElsewhereItStillFindsTheFiles) {
   const TempFolder folder;
   const auto path = folder.write("data/manifest.csv", "path,label,patient,site\nx.png,dr,p1,north\n/else/y.png,normal,,\n");
