@@ -72,7 +72,7 @@ defound-data stats --data "$manifest" >&2
 
 say "Generator: conditional diffusion on the real training images"
 generator_args=(--config "$configs/generator.json" --data "$manifest")
-generator_steps=$(steps generator defound-train-generator 0.23 4 "${generator_args[@]}")
+generator_steps=$(steps generator defound-train-generator 0.19 4 "${generator_args[@]}")
 defound-train-generator "${generator_args[@]}" "${common[@]}" --max_train_steps "$generator_steps" --output "$output/generator"
 
 say "Synthetic set: the same number of images of each class"
@@ -82,22 +82,22 @@ if [ ! -e "$count_file" ]; then
   begin=$(date +%s.%N)
   defound-synthesize --config "$configs/synthesize.json" --generator "$output/generator/generator" --count 16 --precision "$precision" --log_level error --output "$trial/set"
   classes=$(($(ls -d "$trial"/set/*/ | wc -l)))
-  calc "min(4000, max(256, 0.10 * $minutes * 60 * 16 * $classes / ($(date +%s.%N) - $begin))) // $classes" >"$count_file"
+  calc "min(4000, max(256, 0.08 * $minutes * 60 * 16 * $classes / ($(date +%s.%N) - $begin))) // $classes" >"$count_file"
   rm -rf "$trial"
 fi
 defound-synthesize --config "$configs/synthesize.json" --generator "$output/generator/generator" --count "$(cat "$count_file")" "${common[@]}" --output "$output/synthetic"
 
 say "Pretraining: masked autoencoder on the synthetic images, then on the real ones"
 mae_args=(--config "$configs/pretrain-synthetic.json" --data "$output/synthetic")
-mae_steps=$(steps mae-synthetic defound-pretrain 0.09 64 "${mae_args[@]}")
+mae_steps=$(steps mae-synthetic defound-pretrain 0.07 64 "${mae_args[@]}")
 defound-pretrain "${mae_args[@]}" "${common[@]}" --max_train_steps "$mae_steps" --output "$output/mae-synthetic"
 mae_args=(--config "$configs/pretrain-real.json" --data "$manifest" --init "$output/mae-synthetic")
-mae_steps=$(steps mae-real defound-pretrain 0.13 64 "${mae_args[@]}")
+mae_steps=$(steps mae-real defound-pretrain 0.15 64 "${mae_args[@]}")
 defound-pretrain "${mae_args[@]}" "${common[@]}" --max_train_steps "$mae_steps" --output "$output/mae-real"
 
 say "Fine-tuning: from the pretrained encoder, and from random weights for comparison"
 tune_args=(--config "$configs/finetune.json" --data "$manifest")
-tune_steps=$(steps finetune defound-finetune 0.12 32 "${tune_args[@]}")
+tune_steps=$(steps finetune defound-finetune 0.15 32 "${tune_args[@]}")
 defound-finetune "${tune_args[@]}" --init "$output/mae-real" "${common[@]}" --max_train_steps "$tune_steps" --output "$output/classifier"
 defound-finetune "${tune_args[@]}" --layer_decay 1 "${common[@]}" --max_train_steps "$tune_steps" --output "$output/classifier-scratch"
 
