@@ -42,7 +42,8 @@ import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
 print([row['images_per_second'] for row in rows if 'images_per_second' in row][-1])" "$1/metrics.jsonl"; }
 
-# steps TOOL SHARE BATCH ARGS...: a few steps are timed, then as many are asked for as fit into SHARE of the minutes.
+# steps NAME TOOL SHARE BATCH ARGS...: a few steps are timed, then as many are asked for as fit into SHARE of the minutes.
+# The shares add up to 0.79 (fine-tuning counts twice): trials, validation, pictures and reports take the rest.
 steps() {
   local name=$1 tool=$2 share=$3 batch=$4; shift 4
   local file=$output/steps/$name

@@ -42,8 +42,7 @@ struct Encoder {
 Encoder load_encoder(const EncoderRequest& request);
 
 /// Features [N, D] fp32 on the CPU of every sample, in the order of the dataset. Computes in the model's number type on
-/// `device`, where the model must stand. Fails (exit 1) when a feature is not finite; ends
-/// (exit 75) after a signal.
+/// `device`, where the model must stand. Fails (exit 1) when a feature is not finite; ends (exit 75) after a signal.
 at::Tensor embed_images(VisionTransformer& model, const Dataset& dataset, int64_t batch_size, const c10::Device& device, int64_t num_workers);
 
 }  // namespace defound
