@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "defound/tasks/gpu_hours.h"
+
 namespace defound {
 namespace {
 
@@ -61,7 +63,7 @@ std::string describe_plan(const TrainingPlan& plan, const TrainOptions& train, c
   if (plan.frozen_flops_per_image > 0) rows.insert(rows.begin() + 9, {"frozen parts per image", flops_text(plan.frozen_flops_per_image)});
   std::string text;
   for (const auto& [name, value] : rows) text += fmt::format("{:<24}{}\n", name, value);
-  return text;
+  return text + describe_gpu_hours(per_image * seen);
 }
 
 }  // namespace defound
