@@ -1,8 +1,8 @@
 """Writes tests/goldens/generative.safetensors: distances of made-up feature sets as torch-fidelity and prdc compute them.
 
-CASE.{real,synthetic}: features; CASE.frechet_distance: torch-fidelity's FID of them in float64; CASE.kernel_distance:
-torch-fidelity's KID, where both sets have one size one subset of all rows; CASE.K.{precision,recall,density,coverage}: prdc with
-nearest_k = K, checked against torch-fidelity's precision and recall. sqrtm: scipy's matrix square root agrees on the first.
+CASE.{real,synthetic}: features; CASE.frechet_distance: torch-fidelity's FID of them in float64, checked against scipy's matrix
+square root; CASE.kernel_distance: torch-fidelity's KID with one subset of all rows, where both sets have one size;
+CASE.K.{precision,recall,density,coverage}: prdc with nearest_k = K, checked against torch-fidelity's precision and recall.
 """
 import contextlib
 import io
@@ -42,18 +42,21 @@ def main(path="tests/goldens/generative.safetensors"):
     rng, out = np.random.default_rng(11), {}
     for case, options in CASES.items():
         real, synthetic = sets(rng, *options)
-        out |= {f"{case}.real": real.astype(np.float32), f"{case}.synthetic": synthetic.astype(np.float32), f"{case}.frechet_distance": frechet(real, synthetic)}
+        out |= {f"{case}.real": real.astype(np.float32), f"{case}.synthetic": synthetic.astype(np.float32)}
+        out[f"{case}.frechet_distance"] = frechet(real, synthetic)
+        one, two = torch.tensor(synthetic), torch.tensor(real)
         if len(real) == len(synthetic):
             subset = {"kid_subsets": 1, "kid_subset_size": len(real), "kid_kernel": "poly", "verbose": False, "rng_seed": 1}
-            out[f"{case}.kernel_distance"] = kid_features_to_metric(torch.tensor(synthetic), torch.tensor(real), **subset)["kernel_inception_distance_mean"]
+            out[f"{case}.kernel_distance"] = kid_features_to_metric(one, two, **subset)["kernel_inception_distance_mean"]
         for k in (1, 3, 5):
             with contextlib.redirect_stdout(io.StringIO()):
                 shares = prdc.compute_prdc(real, synthetic, nearest_k=k)
-            other = prc_features_to_metric(torch.tensor(synthetic), torch.tensor(real), prc_neighborhood=k, prc_batch_size=64, save_cpu_ram=False, verbose=False)
-            assert abs(shares["precision"] - other["precision"]) < 1e-6 and abs(shares["recall"] - other["recall"]) < 1e-6
+            other = prc_features_to_metric(one, two, prc_neighborhood=k, prc_batch_size=64, save_cpu_ram=False, verbose=False)
+            assert all(abs(shares[name] - other[name]) < 1e-6 for name in ("precision", "recall"))
             out |= {f"{case}.{k}.{name}": value for name, value in shares.items()}
     arrays = {key: np.atleast_1d(np.ascontiguousarray(value)) for key, value in out.items()}
-    save_file(arrays, path, metadata={"made_by": f"scripts/goldens/generative.py, torch-fidelity {torch_fidelity.__version__}, prdc 0.2"})
+    made_by = f"scripts/goldens/generative.py, torch-fidelity {torch_fidelity.__version__}, prdc 0.2"
+    save_file(arrays, path, metadata={"made_by": made_by})
     for key, value in out.items():
         if np.ndim(value) == 0:
             print(f"{key:<30}{value:.6f}")

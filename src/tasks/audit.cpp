@@ -29,23 +29,36 @@ struct AuditFindings {
 };
 
 std::string plan_text(const AuditConfig& config, const AuditSets& sets, const std::optional<Encoder>& encoder) {
-  const auto real = static_cast<double>(training_row_numbers(sets.reference).size()), made = static_cast<double>(sets.synthetic.size());
+  const auto real = static_cast<double>(training_row_numbers(sets.reference).size()),
+             made = static_cast<double>(sets.synthetic.size());
   const double calibrated = static_cast<double>(std::min(sets.reference.size(), config.calibration_images));
-  const auto flops = 2.0 * 4 * 256 * real * ((made + calibrated) * static_cast<double>(copy_windows().size()) + made * made / (2 * real));
+  const auto flops = 2.0 * 4 * 256 * real *
+                     ((made + calibrated) * static_cast<double>(copy_windows().size()) + made * made / (2 * real));
   std::vector<std::vector<std::string>> rows{
-      {"synthetic images", std::to_string(sets.synthetic.size())}, {"real images", fmt::format("{}, {} of them to train", sets.reference.size(), real)},
-      {"features", encoder ? encoder->file.string() + ": " + encoder->pooling : sets.has_features() ? config.features_data : "none: no fidelity and coverage"},
-      {"work of the copy search", fmt::format("{:.3g} TFLOP, and {:.0f} alignments", flops / 1e12, (made + calibrated) * static_cast<double>(config.candidates) + 4 * made)},
-      {"disk while it runs", fmt::format("{:.1f} MB", (made + static_cast<double>(sets.reference.size())) * kCopySide * kCopySide / 1e6)}};
+      {"synthetic images", std::to_string(sets.synthetic.size())},
+      {"real images", fmt::format("{}, {} of them to train", sets.reference.size(), real)},
+      {"features", encoder               ? encoder->file.string() + ": " + encoder->pooling
+                   : sets.has_features() ? config.features_data
+                                         : "none: no fidelity and coverage"},
+      {"work of the copy search", fmt::format("{:.3g} TFLOP, and {:.0f} alignments", flops / 1e12,
+                                              (made + calibrated) * static_cast<double>(config.candidates) + 4 * made)},
+      {"disk while it runs",
+       fmt::format("{:.1f} MB", (made + static_cast<double>(sets.reference.size())) * kCopySide * kCopySide / 1e6)}};
   std::string text;
   for (const auto& row : rows) text += fmt::format("{:<28}{}\n", row[0], row[1]);
   return text;
 }
 
-Json findings_json(const AuditConfig& config, const AuditSets& sets, const AuditFindings& found, const std::optional<Encoder>& encoder) {
-  Json out = {{"data", config.data.data}, {"reference", config.reference}, {"version", version_text()}, {"synthetic_images", sets.synthetic.size()},
+Json findings_json(const AuditConfig& config, const AuditSets& sets, const AuditFindings& found,
+                   const std::optional<Encoder>& encoder) {
+  Json out = {{"data", config.data.data},
+              {"reference", config.reference},
+              {"version", version_text()},
+              {"synthetic_images", sets.synthetic.size()},
               {"reference_images", training_row_numbers(sets.reference).size()}};
-  if (encoder) out["encoder"] = encoder->file.string(), out["encoder_sha256"] = sha256_file(encoder->file), out["pooling"] = encoder->pooling;
+  if (encoder)
+    out["encoder"] = encoder->file.string(), out["encoder_sha256"] = sha256_file(encoder->file),
+    out["pooling"] = encoder->pooling;
   if (!found.fidelity.empty()) out["fidelity"] = fidelity_json(found.fidelity, sets.reference.classes);
   out["memorization"] = copies_json(sets, found.copies, config);
   if (found.labels) out["label_agreement"] = labels_json(*found.labels);
@@ -56,12 +69,14 @@ Json findings_json(const AuditConfig& config, const AuditSets& sets, const Audit
 
 void write_audit_report(const fs::path& path, const AuditConfig& config, const AuditSets& sets, const AuditFindings& found) {
   Report report(fmt::format("Audit of {} synthetic images", sets.synthetic.size()),
-                fmt::format("{}, compared with {} real images of {}; defound {}", fmt::join(config.data.data, ", "), training_row_numbers(sets.reference).size(),
-                            fmt::join(config.reference, ", "), version_text()));
-  if (found.copies.copies() > 0) report.warning(fmt::format("{} synthetic images are copies of real training images.", found.copies.copies()));
+                fmt::format("{}, compared with {} real images of {}; defound {}", fmt::join(config.data.data, ", "),
+                            training_row_numbers(sets.reference).size(), fmt::join(config.reference, ", "), version_text()));
+  if (found.copies.copies() > 0)
+    report.warning(fmt::format("{} synthetic images are copies of real training images.", found.copies.copies()));
   if (found.copies.threshold.images < static_cast<int64_t>(1 / config.false_alarms))
-    report.warning(fmt::format("The threshold for copies stands on {} real images only; {:.0f} are needed to tell a rate of {:g}.", found.copies.threshold.images,
-                               1 / config.false_alarms, config.false_alarms));
+    report.warning(
+        fmt::format("The threshold for copies stands on {} real images only; {:.0f} are needed to tell a rate of {:g}.",
+                    found.copies.threshold.images, 1 / config.false_alarms, config.false_alarms));
   if (!found.fidelity.empty()) add_fidelity(report, found.fidelity, config);
   if (found.labels) add_labels(report, *found.labels);
   if (!found.probes.empty()) add_audit_probes(report, found.probes);
@@ -75,15 +90,17 @@ std::string findings_text(const AuditSets& sets, const AuditFindings& found) {
   const auto add = [&](const std::string& name, double value, const Interval& interval) {
     rows.push_back({name, fmt::format("{:.4g}", value), fmt::format("{:.4g} - {:.4g}", interval.low, interval.high)});
   };
-  if (!found.fidelity.empty()) for (const FidelityMetric& metric : found.fidelity.front().metrics) add(metric.name, metric.value, metric.interval);
+  if (!found.fidelity.empty())
+    for (const FidelityMetric& metric : found.fidelity.front().metrics) add(metric.name, metric.value, metric.interval);
   if (found.labels) add("labels confirmed", found.labels->synthetic.front().value, found.labels->synthetic.front().interval);
   for (const Probe& probe : found.probes)
     for (const auto& metric : probe.scores.metrics)
-      if (metric.name.name == "macro_auroc" && metric.name.of_class < 0) add(probe.name + " macro_auroc", metric.value, metric.interval);
+      if (metric.name.name == "macro_auroc" && metric.name.of_class < 0)
+        add(probe.name + " macro_auroc", metric.value, metric.interval);
   add("false alarms", found.copies.false_alarm_rate, found.copies.false_alarm_interval);
   const auto repeated = found.copies.repeated(sets.synthetic.size());
-  return text_table(rows) + fmt::format("\n{} of {} images are copies, {} near-duplicates\n", found.copies.copies(), sets.synthetic.size(),
-                                        std::count(repeated.begin(), repeated.end(), true));
+  return text_table(rows) + fmt::format("\n{} of {} images are copies, {} near-duplicates\n", found.copies.copies(),
+                                        sets.synthetic.size(), std::count(repeated.begin(), repeated.end(), true));
 }
 
 }  // namespace
@@ -110,7 +127,8 @@ ExitCode audit(AuditConfig& config, const std::string& command, std::ostream& ou
   if (classifier) found.labels = audit_labels(sets, *classifier, config, device);
   if (config.linear_probe) found.probes = audit_probes(sets, config);
   found.copies = audit_copies(sets, config, run, device);
-  if (config.write_filtered) found.filtered = filter_synthetic(sets, found.copies, config.filter_labels ? &*found.labels : nullptr);
+  if (config.write_filtered)
+    found.filtered = filter_synthetic(sets, found.copies, config.filter_labels ? &*found.labels : nullptr);
 
   write_atomic(run / "memorization.csv", memorization_csv(sets, found.copies, run.path()));
   write_atomic(run / "duplicates.csv", duplicates_csv(sets, found.copies, run.path()));

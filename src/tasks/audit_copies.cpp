@@ -12,7 +12,9 @@
 namespace defound {
 namespace {
 
-torch::Tensor chosen_pictures(const torch::Tensor& pictures, const std::vector<int64_t>& rows) { return pictures.index_select(0, torch::tensor(rows, torch::kInt64)); }
+torch::Tensor chosen_pictures(const torch::Tensor& pictures, const std::vector<int64_t>& rows) {
+  return pictures.index_select(0, torch::tensor(rows, torch::kInt64));
+}
 
 std::vector<int64_t> values_at(const std::vector<int64_t>& values, const std::vector<int64_t>& rows) {
   std::vector<int64_t> out;
@@ -43,11 +45,14 @@ void calibrate(CopyAudit& audit, const Calibration& real, const std::vector<int6
   for (size_t i = 0; i < real.matches.size(); ++i) {
     if (real.matches[i].reference < 0) continue;
     if (half[i] == 0) first.push_back(real.matches[i].similarity);
-    else second.push_back(i), audit.real_similarities.push_back(real.matches[i].similarity), patients.push_back(std::to_string(real.patients[i]));
+    else
+      second.push_back(i), audit.real_similarities.push_back(real.matches[i].similarity),
+          patients.push_back(std::to_string(real.patients[i]));
   }
   audit.threshold = copy_threshold(first, config.false_alarms);
   for (const size_t i : second)
-    if (real.matches[i].similarity > audit.threshold.value) audit.alike.emplace_back(real.rows[i], train[static_cast<size_t>(real.matches[i].reference)]);
+    if (real.matches[i].similarity > audit.threshold.value)
+      audit.alike.emplace_back(real.rows[i], train[static_cast<size_t>(real.matches[i].reference)]);
   const auto share = [&](Counts counts) {
     double above = 0, all = 0;
     for (size_t i = 0; i < second.size(); ++i) {
@@ -58,16 +63,20 @@ void calibrate(CopyAudit& audit, const Calibration& real, const std::vector<int6
   };
   audit.false_alarm_rate = share({}).front();
   audit.false_alarm_interval = bootstrap_intervals(group_by_patient(patients, std::vector<int64_t>(patients.size(), 0)),
-                                                   {1000, config.confidence_level, true, 1}, Draws(seed, "audit.false_alarms"), share).front();
+                                                   {1000, config.confidence_level, true, 1}, Draws(seed, "audit.false_alarms"),
+                                                   share)
+                                   .front();
 }
 
-std::vector<NearestImage> judge(const AuditSets& sets, const std::vector<CopyMatch>& matches, const std::vector<int64_t>& train, double threshold) {
+std::vector<NearestImage> judge(const AuditSets& sets, const std::vector<CopyMatch>& matches, const std::vector<int64_t>& train,
+                                double threshold) {
   std::vector<NearestImage> out;
   for (size_t i = 0; i < matches.size(); ++i) {
     const int64_t row = train[static_cast<size_t>(matches[i].reference)];
     NearestImage nearest{row, matches[i].similarity, ""};
     if (nearest.similarity > threshold)
-      nearest.copy = copy_kind(matches[i], read_image(sets.synthetic.rows[i].path), read_image(sets.reference.rows[static_cast<size_t>(row)].path));
+      nearest.copy = copy_kind(matches[i], read_image(sets.synthetic.rows[i].path),
+                               read_image(sets.reference.rows[static_cast<size_t>(row)].path));
     out.push_back(nearest);
   }
   return out;
@@ -75,7 +84,9 @@ std::vector<NearestImage> judge(const AuditSets& sets, const std::vector<CopyMat
 
 }  // namespace
 
-int64_t CopyAudit::copies() const { return std::count_if(nearest.begin(), nearest.end(), [](const NearestImage& image) { return !image.copy.empty(); }); }
+int64_t CopyAudit::copies() const {
+  return std::count_if(nearest.begin(), nearest.end(), [](const NearestImage& image) { return !image.copy.empty(); });
+}
 
 std::vector<bool> CopyAudit::repeated(int64_t images) const {
   std::vector<bool> out(static_cast<size_t>(images), false);
@@ -102,8 +113,10 @@ CopyAudit audit_copies(const AuditSets& sets, const AuditConfig& config, const R
     calibration.patients = values_at(patients, calibration.rows);
     calibration.matches = search("real against real", chosen_pictures(real, calibration.rows), calibration.patients);
     calibrate(audit, calibration, train, config);
-    log::info("a copy is more than {:.4f} alike; {:.2f} % of held-out real images are", audit.threshold.value, 100 * audit.false_alarm_rate);
-    audit.nearest = judge(sets, search("synthetic against real", made, std::vector<int64_t>(sets.synthetic.rows.size(), -1)), train, audit.threshold.value);
+    log::info("a copy is more than {:.4f} alike; {:.2f} % of held-out real images are", audit.threshold.value,
+              100 * audit.false_alarm_rate);
+    audit.nearest = judge(sets, search("synthetic against real", made, std::vector<int64_t>(sets.synthetic.rows.size(), -1)),
+                          train, audit.threshold.value);
     Progress progress("duplicates", made.size(0));
     audit.duplicates = find_duplicates(made, audit.threshold.value, options, [&](int64_t done) { progress.update(done); });
   }

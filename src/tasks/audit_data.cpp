@@ -22,19 +22,25 @@ constexpr size_t kLeastPatients = 4;   // two in each half
 torch::Tensor load_features(const std::string& path, const char* flag, const ImageTable& table, const char* images) {
   const torch::Tensor features = load_npy(path);
   if (features.dim() != 2 || features.size(0) != table.size())
-    reject("{} {}: expected [{}, D], a row for each image of {} in their order; found {}", flag, path, table.size(), images, fmt::format("[{}]", fmt::join(features.sizes().vec(), ", ")));
+    reject("{} {}: expected [{}, D], a row for each image of {} in their order; found {}", flag, path, table.size(), images,
+           fmt::format("[{}]", fmt::join(features.sizes().vec(), ", ")));
   if (features.is_complex() || features.size(1) < 1) reject("{} {}: expected real numbers, at least one an image", flag, path);
   const torch::Tensor values = features.to(torch::kFloat), finite = torch::isfinite(values).all(1);
-  if (!finite.all().item<bool>()) reject("{} {}: row {} (from 0) has a number that is not finite", flag, path, finite.logical_not().nonzero()[0].item<int64_t>());
+  if (!finite.all().item<bool>())
+    reject("{} {}: row {} (from 0) has a number that is not finite", flag, path,
+           finite.logical_not().nonzero()[0].item<int64_t>());
   return values;
 }
 
 void check_options(const AuditConfig& config) {
   const bool files = !config.features_data.empty() || !config.features_reference.empty();
   if (config.reference.empty()) reject("--reference is missing: the real images that the synthetic ones are compared with");
-  if (files && (config.features_data.empty() || config.features_reference.empty())) reject("--features_data and --features_reference go together; one is missing");
-  if (files && !config.encoder.empty()) reject("--encoder and --features_data: give one of them, features come from an encoder or from files");
-  if (config.linear_probe && !files && config.encoder.empty()) reject("--linear_probe needs features: --encoder, or --features_data and --features_reference");
+  if (files && (config.features_data.empty() || config.features_reference.empty()))
+    reject("--features_data and --features_reference go together; one is missing");
+  if (files && !config.encoder.empty())
+    reject("--encoder and --features_data: give one of them, features come from an encoder or from files");
+  if (config.linear_probe && !files && config.encoder.empty())
+    reject("--linear_probe needs features: --encoder, or --features_data and --features_reference");
   if (config.filter_labels && config.classifier.empty()) reject("--filter_labels needs --classifier");
   if (config.filter_labels && !config.write_filtered) reject("--filter_labels needs --write_filtered");
 }
@@ -44,7 +50,8 @@ void check_classes(const AuditSets& sets) {
   const auto made = class_counts(sets.synthetic), real = class_counts(training_rows(sets.reference));
   for (size_t c = 0; c < sets.reference.classes.size(); ++c) {
     if (made[c] == 0) reject("class '{}' has no image in --data{}", sets.reference.classes[c], hint);
-    if (real[c] == 0) reject("class '{}' has no image among the training images of --reference{}", sets.reference.classes[c], hint);
+    if (real[c] == 0)
+      reject("class '{}' has no image among the training images of --reference{}", sets.reference.classes[c], hint);
   }
 }
 
@@ -81,7 +88,8 @@ std::vector<int64_t> patient_numbers(const ImageTable& table) {
   const auto datasets = datasets_of(table);
   std::map<std::pair<std::string, std::string>, int64_t> known;
   std::vector<int64_t> numbers;
-  for (size_t i = 0; i < table.rows.size(); ++i) numbers.push_back(known.emplace(std::pair(datasets[i], table.rows[i].patient), known.size()).first->second);
+  for (size_t i = 0; i < table.rows.size(); ++i)
+    numbers.push_back(known.emplace(std::pair(datasets[i], table.rows[i].patient), known.size()).first->second);
   return numbers;
 }
 
@@ -94,17 +102,21 @@ AuditSets load_audit_sets(const AuditConfig& config) {
   training_rows(sets.reference);   // rejects splits without train
   sets.synthetic = load_table(config.data);
   adopt_classes(sets.synthetic, sets.reference.classes, "--reference");
-  sets.labelled = std::any_of(sets.synthetic.rows.begin(), sets.synthetic.rows.end(), [](const ImageRow& row) { return row.label >= 0; });
+  sets.labelled = std::any_of(sets.synthetic.rows.begin(), sets.synthetic.rows.end(),
+                              [](const ImageRow& row) { return row.label >= 0; });
   if (sets.labelled) check_classes(sets);
   const auto patients = patient_numbers(sets.reference);
   if (const size_t count = std::set<int64_t>(patients.begin(), patients.end()).size(); count < kLeastPatients)
-    reject("--reference has images of {} patient{}; the threshold for copies is set on images of different patients, at least {} of them", count,
-           count == 1 ? "" : "s", kLeastPatients);
+    reject(
+        "--reference has images of {} patient{}; the threshold for copies is set on images of different patients, at least {} "
+        "of them",
+        count, count == 1 ? "" : "s", kLeastPatients);
   if (!config.features_data.empty()) {
     sets.synthetic_features = load_features(config.features_data, "--features_data", sets.synthetic, "--data");
     sets.reference_features = load_features(config.features_reference, "--features_reference", sets.reference, "--reference");
     if (sets.synthetic_features.size(1) != sets.reference_features.size(1))
-      reject("--features_data has {} numbers an image, --features_reference {}; both must come from one encoder", sets.synthetic_features.size(1), sets.reference_features.size(1));
+      reject("--features_data has {} numbers an image, --features_reference {}; both must come from one encoder",
+             sets.synthetic_features.size(1), sets.reference_features.size(1));
   }
   return sets;
 }
@@ -122,7 +134,8 @@ void leave_out_bad_images(AuditSets& sets, const AuditConfig& config, const RunD
 void embed_audit_sets(AuditSets& sets, const Encoder& encoder, const AuditConfig& config, const torch::Device& device) {
   encoder.model->to(device, parse_precision(config.execution.precision));
   const auto embed = [&](const ImageTable& table) {
-    return embed_images(*encoder.model, ImageDataset(table, *encoder.transform, /*cache_bytes=*/0), config.batch_size, device, config.execution.num_workers);
+    return embed_images(*encoder.model, ImageDataset(table, *encoder.transform, /*cache_bytes=*/0), config.batch_size, device,
+                        config.execution.num_workers);
   };
   sets.synthetic_features = embed(sets.synthetic);
   sets.reference_features = embed(sets.reference);

@@ -13,9 +13,9 @@ namespace defound {
 
 /// What is audited, and what it is compared with.
 struct AuditSets {
-  ImageTable synthetic, reference;                         ///< the latter of all splits; both with its classes
-  torch::Tensor synthetic_features, reference_features;    ///< [M, D] and [N, D] fp32; undefined without features
-  bool labelled = false;                                   ///< synthetic images have labels
+  ImageTable synthetic, reference;                        ///< the latter of all splits; both with its classes
+  torch::Tensor synthetic_features, reference_features;   ///< [M, D] and [N, D] fp32; undefined without features
+  bool labelled = false;                                  ///< synthetic images have labels
   bool has_features() const { return synthetic_features.defined(); }
 };
 

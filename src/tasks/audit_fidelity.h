@@ -10,8 +10,8 @@ namespace defound {
 
 /// How near some synthetic images are to real training images.
 struct FidelityGroup {
-  std::string name;                          ///< "all", a class, or "real split test" (against the training images: what is within reach)
-  int64_t synthetic = 0, real = 0;           ///< images
+  std::string name;   ///< "all", a class, or "real split test" (against the training images: what is within reach)
+  int64_t synthetic = 0, real = 0;   ///< images
   std::vector<FidelityMetric> metrics;
 };
 

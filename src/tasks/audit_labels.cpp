@@ -24,7 +24,8 @@ ImageTable real_test_rows(const AuditSets& sets) {
 }
 
 /// Shares of all labelled rows and of each class whose prediction is the label, with intervals over patients.
-std::vector<LabelAgreement> agreement(const ImageTable& table, const Predictions& predictions, const AuditConfig& config, const std::string& purpose) {
+std::vector<LabelAgreement> agreement(const ImageTable& table, const Predictions& predictions, const AuditConfig& config,
+                                      const std::string& purpose) {
   std::vector<std::string> patients;
   std::vector<int64_t> labels;
   std::vector<uint8_t> hits;
@@ -32,24 +33,28 @@ std::vector<LabelAgreement> agreement(const ImageTable& table, const Predictions
     const int64_t label = predictions.labels[static_cast<size_t>(n)];
     if (label < 0) continue;
     const ImageRow& row = table.rows[static_cast<size_t>(n)];
-    patients.push_back(row.patient_known ? row.patient : ""), labels.push_back(label), hits.push_back(predictions.predicted(n) == label);
+    patients.push_back(row.patient_known ? row.patient : ""), labels.push_back(label),
+        hits.push_back(predictions.predicted(n) == label);
   }
   const auto shares = [&](Counts counts) {
     std::vector<double> right(static_cast<size_t>(predictions.classes) + 1, 0), all(right);
     for (size_t i = 0; i < labels.size(); ++i) {
       const double times = counts.empty() ? 1.0 : static_cast<double>(counts[i]);
-      for (const size_t at : {size_t{0}, static_cast<size_t>(labels[i]) + 1}) all[at] += times, right[at] += hits[i] ? times : 0;
+      for (const size_t at : {size_t{0}, static_cast<size_t>(labels[i]) + 1})
+        all[at] += times, right[at] += hits[i] ? times : 0;
     }
     for (size_t i = 0; i < right.size(); ++i) right[i] = right[i] / all[i];
     return right;
   };
   const auto values = shares({});
-  const auto intervals = bootstrap_intervals(group_by_patient(patients, labels), {config.resamples, config.confidence_level, true, 1},
+  const auto intervals = bootstrap_intervals(group_by_patient(patients, labels),
+                                             {config.resamples, config.confidence_level, true, 1},
                                              Draws(static_cast<uint64_t>(config.run.seed), purpose), shares);
   std::vector<LabelAgreement> out;
   for (size_t i = 0; i < values.size(); ++i) {
     const auto of_class = static_cast<int64_t>(i) - 1;
-    const int64_t images = of_class < 0 ? static_cast<int64_t>(labels.size()) : std::count(labels.begin(), labels.end(), of_class);
+    const int64_t images = of_class < 0 ? static_cast<int64_t>(labels.size())
+                                        : std::count(labels.begin(), labels.end(), of_class);
     out.push_back({images, of_class, values[i], intervals[i]});
   }
   return out;
@@ -69,10 +74,12 @@ void check_labels(const AuditSets& sets, const Classifier& classifier) {
   for_classifier(real_test_rows(sets), classifier);
 }
 
-LabelAudit audit_labels(const AuditSets& sets, const Classifier& classifier, const AuditConfig& config, const torch::Device& device) {
+LabelAudit audit_labels(const AuditSets& sets, const Classifier& classifier, const AuditConfig& config,
+                        const torch::Device& device) {
   classifier.model->to(device, parse_precision(config.execution.precision));
   const auto ask = [&](const ImageTable& table) {
-    return predict(*classifier.model, ImageDataset(table, *classifier.transform, /*cache_bytes=*/0), config.batch_size, device, config.execution.num_workers);
+    return predict(*classifier.model, ImageDataset(table, *classifier.transform, /*cache_bytes=*/0), config.batch_size, device,
+                   config.execution.num_workers);
   };
   LabelAudit out{classifier.classes, {}, {}, {}, {}};
   const ImageTable made = for_classifier(sets.synthetic, classifier), real = for_classifier(real_test_rows(sets), classifier);
@@ -95,7 +102,8 @@ Json labels_json(const LabelAudit& labels) {
   const auto shares_json = [&](const std::vector<LabelAgreement>& shares) {
     Json out = Json::object();
     for (const LabelAgreement& share : shares) {
-      const Json entry = {{"value", share.value}, {"low", share.interval.low}, {"high", share.interval.high}, {"n", share.images}};
+      const Json entry = {
+          {"value", share.value}, {"low", share.interval.low}, {"high", share.interval.high}, {"n", share.images}};
       (share.of_class < 0 ? out["all"] : out["per_class"][labels.classes[static_cast<size_t>(share.of_class)]]) = entry;
     }
     return out;
@@ -110,8 +118,9 @@ void add_labels(Report& report, const LabelAudit& labels) {
   if (!labels.real.empty()) warn_of_leaks(report, labels.leaks);
   std::vector<std::vector<std::string>> rows;
   for (size_t i = 0; i < labels.synthetic.size(); ++i)
-    rows.push_back({i == 0 ? "all" : labels.classes[i - 1], std::to_string(labels.synthetic[i].images), agreement_cell(labels.synthetic, i),
-                    labels.real.empty() ? "\u2013" : std::to_string(labels.real[i].images), agreement_cell(labels.real, i)});
+    rows.push_back({i == 0 ? "all" : labels.classes[i - 1], std::to_string(labels.synthetic[i].images),
+                    agreement_cell(labels.synthetic, i), labels.real.empty() ? "\u2013" : std::to_string(labels.real[i].images),
+                    agreement_cell(labels.real, i)});
   report.table({"label", "synthetic images", "confirmed", "real test images", "right"}, rows);
 }
 

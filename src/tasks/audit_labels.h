@@ -12,22 +12,23 @@ namespace defound {
 
 /// How often a classifier's prediction is the label.
 struct LabelAgreement {
-  int64_t images = 0, of_class = -1;         ///< -1: all classes
+  int64_t images = 0, of_class = -1;   ///< -1: all classes
   double value = 0;
   Interval interval;
 };
 
 /// A classifier trained on real images, asked about the synthetic ones and about the real split test.
 struct LabelAudit {
-  std::vector<std::string> classes;          ///< of the classifier
-  std::vector<int64_t> predicted;            ///< of each synthetic image
+  std::vector<std::string> classes;              ///< of the classifier
+  std::vector<int64_t> predicted;                ///< of each synthetic image
   std::vector<LabelAgreement> synthetic, real;   ///< all, then each class; real is empty without a split test
-  LeakCheck leaks;                           ///< of the real split test into the classifier
+  LeakCheck leaks;                               ///< of the real split test into the classifier
 };
 
 /// Rejects (exit 2) labels that the classifier does not know. To be called before anything is written.
 void check_labels(const AuditSets& sets, const Classifier& classifier);
-LabelAudit audit_labels(const AuditSets& sets, const Classifier& classifier, const AuditConfig& config, const torch::Device& device);
+LabelAudit audit_labels(const AuditSets& sets, const Classifier& classifier, const AuditConfig& config,
+                        const torch::Device& device);
 /// Whether the classifier confirms a synthetic image's label (true for one without a label).
 bool is_confirmed(const LabelAudit& labels, const AuditSets& sets, int64_t row);
 

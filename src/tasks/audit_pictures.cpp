@@ -25,12 +25,21 @@ torch::Tensor gray_pictures(const ImageTable& table, const fs::path& file, int64
   squeeze.mean = {0, 0, 0}, squeeze.std = {1, 1, 1};
   const ImageDataset dataset(table, squeeze, /*cache_bytes=*/0);
   const int64_t count = dataset.size();
-  torch::Tensor pictures = torch::from_file(file.string(), /*shared=*/true, count * kCopySide * kCopySide, torch::kByte).view({count, kCopySide, kCopySide});
-  Loader loader(dataset, {.batch_size = kPictureBatch, .num_workers = num_workers, .seed = 0, .shuffle = false, .drop_last = false, .pin_memory = false, .start = {}});
+  torch::Tensor pictures = torch::from_file(file.string(), /*shared=*/true, count * kCopySide * kCopySide, torch::kByte)
+                               .view({count, kCopySide, kCopySide});
+  Loader loader(dataset, {.batch_size = kPictureBatch,
+                          .num_workers = num_workers,
+                          .seed = 0,
+                          .shuffle = false,
+                          .drop_last = false,
+                          .pin_memory = false,
+                          .start = {}});
   Progress progress("reading images", count);
   for (int64_t done = 0; done < count;) {
     if (StopSignal::requested())
-      throw Error(ExitCode::kSaved, fmt::format("stopped by {} after {} of {} images; run the same command again with --resume auto", StopSignal::name(), done, count));
+      throw Error(ExitCode::kSaved,
+                  fmt::format("stopped by {} after {} of {} images; run the same command again with --resume auto",
+                              StopSignal::name(), done, count));
     const torch::Tensor images = luma(loader.next().images);
     pictures.slice(0, done, done + images.size(0)).copy_(images);
     progress.update(done += images.size(0));

@@ -37,7 +37,8 @@ std::vector<Probe> audit_probes(const AuditSets& sets, const AuditConfig& config
   std::vector<Probe> probes;
   const auto add = [&](const char* name, const char* title, const ProbeRows& rows) {
     probes.push_back(run_probes(options, both, rows, features).front());
-    probes.back().name = name, probes.back().description = fmt::format("{} ({} images), C {:.2g}", title, rows.train.size(), probes.back().settings["C"].get<double>());
+    probes.back().name = name, probes.back().description = fmt::format("{} ({} images), C {:.2g}", title, rows.train.size(),
+                                                                       probes.back().settings["C"].get<double>());
   };
   add("trained_on_synthetic", "trained on the synthetic images", made);
   add("trained_on_real", "trained on the real images", real);
@@ -51,7 +52,8 @@ void add_audit_probes(Report& report, const std::vector<Probe>& probes) {
     rows.push_back({probe.description});
     for (const auto& metric : probe.scores.metrics)
       if (metric.name.of_class < 0 && (metric.name.name == "macro_auroc" || metric.name.name == "balanced_accuracy"))
-        rows.back().push_back(fmt::format("{:.3f}\n{:.3f} \u2013 {:.3f}", metric.value, metric.interval.low, metric.interval.high));
+        rows.back().push_back(
+            fmt::format("{:.3f}\n{:.3f} \u2013 {:.3f}", metric.value, metric.interval.low, metric.interval.high));
   }
   report.table({"linear probe", "macro_auroc", "balanced_accuracy"}, rows);
   report.paragraph("Logistic regression on the features, measured on the real split test, with intervals over patients.");

@@ -28,7 +28,9 @@ torch::Tensor normal_rows(uint64_t seed, int64_t rows, int64_t width) {
   return random_normal(Draws(seed, "features"), ids, {width});
 }
 
-FeatureSet set_of(const torch::Tensor& features) { return {features, std::vector<std::string>(static_cast<size_t>(features.size(0)))}; }
+FeatureSet set_of(const torch::Tensor& features) {
+  return {features, std::vector<std::string>(static_cast<size_t>(features.size(0)))};
+}
 
 TEST(FrechetDistance, IsTorchFidelitys) {
   for (const std::string name : {"near", "far", "wide"}) {
@@ -39,7 +41,8 @@ TEST(FrechetDistance, IsTorchFidelitys) {
 }
 
 TEST(FrechetDistance, OfThreePointsByHand) {
-  const torch::Tensor first = torch::tensor({{1.0, 2.0}, {1.0, 2.0}, {1.0, 2.0}}), second = torch::tensor({{2.0, 2.0}, {1.0, 2.0}, {1.0, 2.0}});
+  const torch::Tensor first = torch::tensor({{1.0, 2.0}, {1.0, 2.0}, {1.0, 2.0}}),
+                      second = torch::tensor({{2.0, 2.0}, {1.0, 2.0}, {1.0, 2.0}});
   EXPECT_NEAR(frechet_distance(first, second), 4.0 / 9, 1e-12);
   EXPECT_NEAR(frechet_distance(second, second), 0, 1e-12);
   EXPECT_TRUE(std::isnan(frechet_distance(first.slice(0, 0, 1), second)));
@@ -54,7 +57,8 @@ TEST(FrechetDistance, ARowThatCountsTwiceIsTwoRows) {
 }
 
 TEST(KernelDistance, IsTorchFidelitys) {
-  EXPECT_NEAR(KernelDistance(real_features("near"), made_features("near")).value(), expected_value("near.kernel_distance"), 1e-9);
+  EXPECT_NEAR(KernelDistance(real_features("near"), made_features("near")).value(), expected_value("near.kernel_distance"),
+              1e-9);
   const SubsetDistance whole = kernel_distance(real_features("near"), made_features("near"), {10, 60}, Draws(1, "kid"));
   EXPECT_NEAR(whole.mean, expected_value("near.kernel_distance"), 1e-9);
   EXPECT_EQ(whole.deviation, 0);
@@ -115,7 +119,7 @@ TEST(Fidelity, IntervalsHoldTheValueAndNarrowWithMoreImages) {
     EXPECT_GE(few[i].interval.high, few[i].value);
     EXPECT_LT(many[i].interval.high - many[i].interval.low, few[i].interval.high - few[i].interval.low);
   }
-  EXPECT_NEAR(many[0].value, 4.0, 0.6);                 // unit normals, one apart in each of four directions
+  EXPECT_NEAR(many[0].value, 4.0, 0.6);   // unit normals, one apart in each of four directions
   EXPECT_LT(many[0].interval.low, 4.0);
   EXPECT_GT(many[0].interval.high, 4.0);
 }
@@ -127,11 +131,13 @@ TEST(Fidelity, ImagesOfOnePatientAreDrawnTogether) {
   const FeatureSet made = set_of(normal_rows(2, 200, 4) + 1);
   const FidelityOptions options{.nearest = 3, .kernel = {}, .resamples = 60, .level = 0.95};
   const auto width = [](const FidelityMetric& metric) { return metric.interval.high - metric.interval.low; };
-  EXPECT_GT(width(fidelity(together, made, options, Draws(0, "audit"))[0]), 1.3 * width(fidelity(alone, made, options, Draws(0, "audit"))[0]));
+  EXPECT_GT(width(fidelity(together, made, options, Draws(0, "audit"))[0]),
+            1.3 * width(fidelity(alone, made, options, Draws(0, "audit"))[0]));
 }
 
 TEST(Fidelity, WhatIsUndefinedIsNotANumber) {
-  const auto metrics = fidelity(set_of(normal_rows(1, 4, 3)), set_of(normal_rows(2, 40, 3)), {.nearest = 5, .kernel = {}, .resamples = 20}, Draws(0, "audit"));
+  const auto metrics = fidelity(set_of(normal_rows(1, 4, 3)), set_of(normal_rows(2, 40, 3)),
+                                {.nearest = 5, .kernel = {}, .resamples = 20}, Draws(0, "audit"));
   EXPECT_TRUE(std::isfinite(metrics[0].value));
   EXPECT_TRUE(std::isnan(metrics[2].value));
   EXPECT_TRUE(std::isnan(metrics[2].interval.low));

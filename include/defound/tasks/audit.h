@@ -9,8 +9,8 @@
 namespace defound {
 
 struct AuditConfig : Config {
-  DataOptions data;                      ///< the synthetic images
-  std::vector<std::string> reference;    ///< the real ones
+  DataOptions data;                     ///< the synthetic images
+  std::vector<std::string> reference;   ///< the real ones
   std::string encoder, arch, pool = "mean";
   int64_t input_size = 0;
   std::string features_data, features_reference;

@@ -37,9 +37,11 @@ double trace_of_root(const torch::Tensor& first, const torch::Tensor& second) {
 
 double frechet_distance(const torch::Tensor& first, const torch::Tensor& second, Counts first_counts, Counts second_counts) {
   const torch::NoGradGuard no_grad;
-  if (counted_rows(first_counts, first) < 2 || counted_rows(second_counts, second) < 2) return std::numeric_limits<double>::quiet_NaN();
+  if (counted_rows(first_counts, first) < 2 || counted_rows(second_counts, second) < 2)
+    return std::numeric_limits<double>::quiet_NaN();
   const FeatureMoments one = moments_of(first, first_counts), two = moments_of(second, second_counts);
-  const double squares = ((one.mean - two.mean).square().sum() + one.deviates.square().sum() + two.deviates.square().sum()).item<double>();
+  const double squares = ((one.mean - two.mean).square().sum() + one.deviates.square().sum() + two.deviates.square().sum())
+                             .item<double>();
   return std::max(0.0, squares - 2 * trace_of_root(one.deviates, two.deviates));
 }
 

@@ -37,18 +37,21 @@ KernelDistance::KernelDistance(const torch::Tensor& first, const torch::Tensor& 
 double KernelDistance::value(Counts first_counts, Counts second_counts) const {
   const torch::NoGradGuard no_grad;
   const torch::Tensor one = row_counts(first_counts, first_), two = row_counts(second_counts, second_);
-  if (one.count_nonzero().item<int64_t>() < 2 || two.count_nonzero().item<int64_t>() < 2) return std::numeric_limits<double>::quiet_NaN();
+  if (one.count_nonzero().item<int64_t>() < 2 || two.count_nonzero().item<int64_t>() < 2)
+    return std::numeric_limits<double>::quiet_NaN();
   const torch::Tensor across = one.t().mm(across_.mm(two)).squeeze() / (one.sum() * two.sum());
   return (mean_within(first_, one) + mean_within(second_, two) - 2 * across).item<double>();
 }
 
-SubsetDistance kernel_distance(const torch::Tensor& first, const torch::Tensor& second, const KernelSubsets& subsets, const Draws& draws) {
+SubsetDistance kernel_distance(const torch::Tensor& first, const torch::Tensor& second, const KernelSubsets& subsets,
+                               const Draws& draws) {
   const bool whole = first.size(0) <= subsets.size && second.size(0) <= subsets.size;
   if (whole) return {KernelDistance(first, second).value(), 0};
   double sum = 0, squares = 0;
   for (int64_t i = 0; i < subsets.count; ++i) {
     const double value = KernelDistance(drawn_rows(first, subsets.size, draws.purpose("first"), i),
-                                        drawn_rows(second, subsets.size, draws.purpose("second"), i)).value();
+                                        drawn_rows(second, subsets.size, draws.purpose("second"), i))
+                             .value();
     sum += value, squares += value * value;
   }
   const auto n = static_cast<double>(subsets.count);

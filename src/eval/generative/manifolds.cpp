@@ -52,18 +52,24 @@ Membership count_memberships(const std::vector<std::vector<int32_t>>& balls_of, 
 
 }  // namespace
 
-Manifolds::Memberships Manifolds::find_members(const torch::Tensor& points, const torch::Tensor& centers, const torch::Tensor& radii) {
+Manifolds::Memberships Manifolds::find_members(const torch::Tensor& points, const torch::Tensor& centers,
+                                               const torch::Tensor& radii) {
   Memberships found(static_cast<size_t>(points.size(0)));
   for_row_blocks(points.size(0), [&](int64_t begin, int64_t end) {
-    const torch::Tensor inside = (squared_distances(points.slice(0, begin, end), centers) <= radii).nonzero().to(torch::kCPU).contiguous();   // [pairs, 2]
+    const torch::Tensor inside = (squared_distances(points.slice(0, begin, end), centers) <= radii)
+                                     .nonzero()
+                                     .to(torch::kCPU)
+                                     .contiguous();   // [pairs, 2]
     const auto pair = inside.accessor<int64_t, 2>();
-    for (int64_t i = 0; i < inside.size(0); ++i) found[static_cast<size_t>(begin + pair[i][0])].push_back(static_cast<int32_t>(pair[i][1]));
+    for (int64_t i = 0; i < inside.size(0); ++i)
+      found[static_cast<size_t>(begin + pair[i][0])].push_back(static_cast<int32_t>(pair[i][1]));
   });
   return found;
 }
 
 Manifolds::Manifolds(const torch::Tensor& real, const torch::Tensor& synthetic, int64_t k) : k_(k) {
-  if (real.size(0) <= k || synthetic.size(0) <= k) fail("manifolds: {} real and {} synthetic rows; more than k = {} are needed", real.size(0), synthetic.size(0), k);
+  if (real.size(0) <= k || synthetic.size(0) <= k)
+    fail("manifolds: {} real and {} synthetic rows; more than k = {} are needed", real.size(0), synthetic.size(0), k);
   const torch::NoGradGuard no_grad;
   const torch::Tensor mean = real.to(torch::kFloat64).mean(0);   // close to the origin distances lose fewer digits
   const torch::Tensor reals = real.to(torch::kFloat64) - mean, made = synthetic.to(torch::kFloat64) - mean;
@@ -80,7 +86,8 @@ ManifoldShares Manifolds::shares(Counts real_counts, Counts synthetic_counts) co
       for (const int32_t ball : real_balls_[point]) covered[static_cast<size_t>(ball)] = 1;
   double held = 0;
   for (size_t ball = 0; ball < covered.size(); ++ball) held += covered[ball] * static_cast<double>(times(real_counts, ball));
-  return {made.inside / made.points, reals.inside / reals.points, made.balls / (static_cast<double>(k_) * made.points), held / reals.points};
+  return {made.inside / made.points, reals.inside / reals.points, made.balls / (static_cast<double>(k_) * made.points),
+          held / reals.points};
 }
 
 }  // namespace defound

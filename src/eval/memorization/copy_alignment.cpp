@@ -10,9 +10,9 @@ namespace {
 
 namespace F = torch::nn::functional;
 
-constexpr double kAlignSigma = 0.08;                    // of the side
+constexpr double kAlignSigma = 0.08;   // of the side
 constexpr double kLeastScale = 0.55, kMostScale = 1.25, kLeastShown = 0.6;
-constexpr double kMostStep = 1.5;                       // pixels that a window's side may move at a time
+constexpr double kMostStep = 1.5;   // pixels that a window's side may move at a time
 constexpr int64_t kMeasuredSide = 64;
 struct AlignLevel {
   int64_t side, steps;
@@ -33,7 +33,8 @@ CutOut cut_out(const torch::Tensor& references, const torch::Tensor& windows, in
   const torch::Tensor at = (torch::arange(side, windows.options()) + 0.5) / static_cast<double>(side);   // [side]
   const torch::Tensor across = (windows.slice(1, 0, 1) + windows.slice(1, 2, 3) * at) * 2 - 1;           // [N, side], -1..1
   const torch::Tensor down = (windows.slice(1, 1, 2) + windows.slice(1, 3, 4) * at) * 2 - 1;
-  const torch::Tensor places = torch::stack({across.unsqueeze(1).expand({-1, side, -1}), down.unsqueeze(2).expand({-1, -1, side})}, -1);
+  const torch::Tensor places = torch::stack(
+      {across.unsqueeze(1).expand({-1, side, -1}), down.unsqueeze(2).expand({-1, -1, side})}, -1);
   const auto options = F::GridSampleFuncOptions().mode(torch::kBilinear).padding_mode(torch::kBorder).align_corners(false);
   const torch::Tensor inside = (across.abs() < 1).unsqueeze(1) & (down.abs() < 1).unsqueeze(2);
   return {F::grid_sample(references.unsqueeze(1), places, options).squeeze(1), inside.to(references.scalar_type())};
@@ -64,15 +65,18 @@ torch::Tensor improved(const torch::Tensor& windows, const torch::Tensor& contra
   const int64_t side = contrast.size(1);
   const CutOut cut = cut_out(references, windows, side);
   const torch::Tensor found = local_contrast(cut.pictures, kAlignSigma * static_cast<double>(side));
-  const torch::Tensor wanted = unit_length(contrast, cut.inside), have = unit_length(found, cut.inside), mask = cut.inside.flatten(1);
+  const torch::Tensor wanted = unit_length(contrast, cut.inside), have = unit_length(found, cut.inside),
+                      mask = cut.inside.flatten(1);
   const torch::Tensor length = (found.flatten(1) * mask).norm(2, {1}).clamp_min(1e-6).view({-1, 1, 1});
-  torch::Tensor slopes = window_gradients(found, windows) * mask.unsqueeze(1) / length;                                        // [N, 4, P]
-  slopes = slopes - (slopes * have.unsqueeze(1)).sum(2, /*keepdim=*/true) * have.unsqueeze(1);   // a change of length changes nothing
-  const torch::Tensor normal = slopes.matmul(slopes.transpose(1, 2));                                                          // [N, 4, 4]
+  torch::Tensor slopes = window_gradients(found, windows) * mask.unsqueeze(1) / length;   // [N, 4, P]
+  slopes = slopes -
+           (slopes * have.unsqueeze(1)).sum(2, /*keepdim=*/true) * have.unsqueeze(1);   // a change of length changes nothing
+  const torch::Tensor normal = slopes.matmul(slopes.transpose(1, 2));                   // [N, 4, 4]
   const torch::Tensor damping = 0.01 * normal.diagonal(0, 1, 2).mean(1) + 1e-6;
   const torch::Tensor system = normal + torch::eye(4, normal.options()) * damping.view({-1, 1, 1});
   const double most = kMostStep / static_cast<double>(side);
-  const torch::Tensor step = torch::linalg_solve(system, slopes.matmul((wanted - have).unsqueeze(2)), /*left=*/true).squeeze(2).clamp(-most, most);
+  const torch::Tensor step =
+      torch::linalg_solve(system, slopes.matmul((wanted - have).unsqueeze(2)), /*left=*/true).squeeze(2).clamp(-most, most);
   const torch::Tensor moved = windows + step;
   return torch::cat({moved.slice(1, 0, 2), moved.slice(1, 2, 4).clamp(kLeastScale, kMostScale)}, 1);
 }

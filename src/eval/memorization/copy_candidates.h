@@ -36,7 +36,7 @@ class BestCandidates {
 };
 
 /// Aligns each query with its candidates and keeps the best.
-std::vector<CopyMatch> align_candidates(const torch::Tensor& queries, const torch::Tensor& references, const CopyCandidates& candidates,
-                                        const CopySearchOptions& options);
+std::vector<CopyMatch> align_candidates(const torch::Tensor& queries, const torch::Tensor& references,
+                                        const CopyCandidates& candidates, const CopySearchOptions& options);
 
 }  // namespace defound

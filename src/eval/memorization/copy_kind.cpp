@@ -10,7 +10,9 @@ namespace {
 
 constexpr double kSameSize = 0.015, kSamePlace = 0.02;   // shares of a side
 
-bool same_pixels(const Image& one, const Image& other) { return one.width == other.width && one.height == other.height && one.pixels == other.pixels; }
+bool same_pixels(const Image& one, const Image& other) {
+  return one.width == other.width && one.height == other.height && one.pixels == other.pixels;
+}
 
 }  // namespace
 

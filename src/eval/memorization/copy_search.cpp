@@ -14,12 +14,16 @@ constexpr int64_t kDuplicateCandidates = 4;
 
 void leave_after_signal(int64_t done, int64_t all) {
   if (StopSignal::requested())
-    throw Error(ExitCode::kSaved, fmt::format("stopped by {} after {} of {} images; run the same command again with --resume auto", StopSignal::name(), done, all));
+    throw Error(ExitCode::kSaved,
+                fmt::format("stopped by {} after {} of {} images; run the same command again with --resume auto",
+                            StopSignal::name(), done, all));
 }
 
 /// Descriptor products of queries in four flips [M, 4, D] with descriptors [n, windows, D]: [M, 4, n, windows].
 torch::Tensor correlate(const torch::Tensor& queries, const torch::Tensor& references) {
-  return queries.flatten(0, 1).mm(references.flatten(0, 1).t()).view({queries.size(0), 4, references.size(0), references.size(1)});
+  return queries.flatten(0, 1)
+      .mm(references.flatten(0, 1).t())
+      .view({queries.size(0), 4, references.size(0), references.size(1)});
 }
 
 torch::Tensor numbers(const std::vector<int64_t>& values, int64_t begin, int64_t end, const torch::Device& device) {
@@ -28,8 +32,9 @@ torch::Tensor numbers(const std::vector<int64_t>& values, int64_t begin, int64_t
 
 }  // namespace
 
-std::vector<CopyMatch> find_copies(const torch::Tensor& queries, const torch::Tensor& references, const std::vector<int64_t>& query_patients,
-                                   const std::vector<int64_t>& reference_patients, const CopySearchOptions& options, const std::function<void(int64_t)>& done) {
+std::vector<CopyMatch> find_copies(const torch::Tensor& queries, const torch::Tensor& references,
+                                   const std::vector<int64_t>& query_patients, const std::vector<int64_t>& reference_patients,
+                                   const CopySearchOptions& options, const std::function<void(int64_t)>& done) {
   const torch::NoGradGuard no_grad;
   std::vector<CopyMatch> matches;
   const int64_t k = std::min(options.candidates, references.size(0));
@@ -51,13 +56,15 @@ std::vector<CopyMatch> find_copies(const torch::Tensor& queries, const torch::Te
   return matches;
 }
 
-std::vector<SimilarPair> find_duplicates(const torch::Tensor& images, double threshold, const CopySearchOptions& options, const std::function<void(int64_t)>& done) {
+std::vector<SimilarPair> find_duplicates(const torch::Tensor& images, double threshold, const CopySearchOptions& options,
+                                         const std::function<void(int64_t)>& done) {
   const torch::NoGradGuard no_grad;
   std::vector<SimilarPair> pairs;
   for (int64_t begin = 0; begin < images.size(0); begin += kDuplicateBlock) {
     const int64_t end = std::min(images.size(0), begin + kDuplicateBlock);
     const torch::Tensor block = images.slice(0, begin, end), asked = flipped_descriptors(gray_values(block, options.device));
-    const torch::Tensor own = torch::arange(begin, end, torch::TensorOptions(torch::kInt64).device(options.device)).unsqueeze(1);
+    const torch::Tensor own = torch::arange(begin, end, torch::TensorOptions(torch::kInt64).device(options.device))
+                                  .unsqueeze(1);
     BestCandidates best(end - begin, kDuplicateCandidates, options.device);
     for (int64_t at = 0; at < end; at += kDuplicateBlock) {
       leave_after_signal(begin, images.size(0));

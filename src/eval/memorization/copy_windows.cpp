@@ -37,7 +37,8 @@ torch::Tensor cell_means(const Span& span) {
   auto weight = matrix.accessor<float, 2>();
   const auto side = static_cast<double>(kCopySide), cells = static_cast<double>(kCells);
   for (int64_t cell = 0; cell < kCells; ++cell) {
-    const double begin = (span.first + span.second * static_cast<double>(cell) / cells) * side, end = begin + span.second * side / cells;
+    const double begin = (span.first + span.second * static_cast<double>(cell) / cells) * side,
+                 end = begin + span.second * side / cells;
     for (int64_t pixel = 0; pixel < kCopySide; ++pixel) {
       const double covered = std::min(end, static_cast<double>(pixel + 1)) - std::max(begin, static_cast<double>(pixel));
       if (covered > 0) weight[cell][pixel] = static_cast<float>(covered / (end - begin));
@@ -48,20 +49,23 @@ torch::Tensor cell_means(const Span& span) {
 
 /// The windows as pairs of spans, each span computed once for all windows that have it.
 struct WindowSpans {
-  torch::Tensor means;            // [spans x cells, pixels]
-  torch::Tensor across, down;     // of each window, which span: [windows]
+  torch::Tensor means;          // [spans x cells, pixels]
+  torch::Tensor across, down;   // of each window, which span: [windows]
   int64_t count = 0;
 };
 
 WindowSpans make_spans() {
   std::vector<Span> spans;
   const auto index_of = [&](const Span& span) {
-    const auto at = std::find_if(spans.begin(), spans.end(), [&](const Span& s) { return std::abs(s.first - span.first) + std::abs(s.second - span.second) < 1e-9; });
+    const auto at = std::find_if(spans.begin(), spans.end(), [&](const Span& s) {
+      return std::abs(s.first - span.first) + std::abs(s.second - span.second) < 1e-9;
+    });
     if (at == spans.end()) return spans.push_back(span), static_cast<int64_t>(spans.size()) - 1;
     return static_cast<int64_t>(at - spans.begin());
   };
   std::vector<int64_t> across, down;
-  for (const CopyWindow& window : copy_windows()) across.push_back(index_of({window.left, window.width})), down.push_back(index_of({window.top, window.height}));
+  for (const CopyWindow& window : copy_windows())
+    across.push_back(index_of({window.left, window.width})), down.push_back(index_of({window.top, window.height}));
   std::vector<torch::Tensor> means;
   for (const Span& span : spans) means.push_back(cell_means(span));
   return {torch::cat(means), torch::tensor(across), torch::tensor(down), static_cast<int64_t>(spans.size())};
@@ -82,9 +86,12 @@ const std::vector<CopyWindow>& copy_windows() {
 torch::Tensor window_descriptors(const torch::Tensor& images) {
   static const WindowSpans spans = make_spans();
   const torch::Tensor means = spans.means.to(images.device()), contrast = local_contrast(images, kDescriptorSigma);
-  const torch::Tensor cells = means.matmul(contrast).matmul(means.t())                                        // [N, spans x cells, spans x cells]
-                                  .view({images.size(0), spans.count, kCells, spans.count, kCells}).transpose(2, 3);
-  return unit_descriptors(cells.index({torch::indexing::Slice(), spans.down.to(images.device()), spans.across.to(images.device())}));
+  const torch::Tensor cells = means.matmul(contrast)
+                                  .matmul(means.t())   // [N, spans x cells, spans x cells]
+                                  .view({images.size(0), spans.count, kCells, spans.count, kCells})
+                                  .transpose(2, 3);
+  return unit_descriptors(
+      cells.index({torch::indexing::Slice(), spans.down.to(images.device()), spans.across.to(images.device())}));
 }
 
 torch::Tensor whole_descriptors(const torch::Tensor& images) {

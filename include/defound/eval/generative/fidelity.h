@@ -11,15 +11,15 @@
 namespace defound {
 
 struct FidelityOptions {
-  int64_t nearest = 5;          ///< k of precision, recall, density and coverage
+  int64_t nearest = 5;   ///< k of precision, recall, density and coverage
   KernelSubsets kernel;
   int64_t resamples = 200;
   double level = 0.95;
 };
 
 struct FidelityMetric {
-  std::string name;             ///< frechet_distance, kernel_distance, precision, recall, density, coverage
-  double value = 0;             ///< NaN where undefined
+  std::string name;   ///< frechet_distance, kernel_distance, precision, recall, density, coverage
+  double value = 0;   ///< NaN where undefined
   Interval interval;
 };
 
@@ -34,6 +34,7 @@ struct FeatureSet {
 /// All six are biased by the number of different images, of which a resample has fewer, so what counts is the spread:
 /// the replicates are moved so that their mean is the value. The kernel distance is resampled on at most 2,000 images of
 /// a set. A set with two images or fewer than `nearest` + 1 has no value, or none of the last four.
-std::vector<FidelityMetric> fidelity(const FeatureSet& real, const FeatureSet& synthetic, const FidelityOptions& options, const Draws& draws);
+std::vector<FidelityMetric> fidelity(const FeatureSet& real, const FeatureSet& synthetic, const FidelityOptions& options,
+                                     const Draws& draws);
 
 }  // namespace defound

@@ -27,6 +27,7 @@ struct KernelSubsets {
 struct SubsetDistance {
   double mean = 0, deviation = 0;
 };
-SubsetDistance kernel_distance(const torch::Tensor& first, const torch::Tensor& second, const KernelSubsets& subsets, const Draws& draws);
+SubsetDistance kernel_distance(const torch::Tensor& first, const torch::Tensor& second, const KernelSubsets& subsets,
+                               const Draws& draws);
 
 }  // namespace defound

@@ -30,7 +30,8 @@ class Manifolds {
  private:
   /// For each point the balls that hold it.
   using Memberships = std::vector<std::vector<int32_t>>;
-  static Memberships find_members(const torch::Tensor& points, const torch::Tensor& centers, const torch::Tensor& squared_radii);
+  static Memberships find_members(const torch::Tensor& points, const torch::Tensor& centers,
+                                  const torch::Tensor& squared_radii);
   int64_t k_ = 1;
   Memberships real_balls_, synthetic_balls_;   // of each synthetic point, of each real point
 };

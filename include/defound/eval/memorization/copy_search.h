@@ -11,14 +11,14 @@ namespace defound {
 
 /// The reference that a query looks most like, and how it would have to be turned and cut to become the query.
 struct CopyMatch {
-  int64_t reference = -1;              ///< -1: there was none to compare with
-  double similarity = 0;               ///< of copy_alignment.h
+  int64_t reference = -1;   ///< -1: there was none to compare with
+  double similarity = 0;    ///< of copy_alignment.h
   bool flip_horizontal = false, flip_vertical = false;
-  CopyWindow window;                   ///< of the reference, which shows the flipped query
+  CopyWindow window;   ///< of the reference, which shows the flipped query
 };
 
 struct CopySearchOptions {
-  int64_t candidates = 8;              ///< references a query is aligned with
+  int64_t candidates = 8;   ///< references a query is aligned with
   torch::Device device = torch::kCPU;
 };
 
@@ -26,8 +26,9 @@ struct CopySearchOptions {
 /// stages: products of descriptors of the query in its four flips with those of all windows of all references, in blocks,
 /// give the candidates; these are aligned. A pair with patients[query] == patients[reference] is passed over. `done` is
 /// told how many queries are finished. Ends (exit 75) after a signal.
-std::vector<CopyMatch> find_copies(const torch::Tensor& queries, const torch::Tensor& references, const std::vector<int64_t>& query_patients,
-                                   const std::vector<int64_t>& reference_patients, const CopySearchOptions& options, const std::function<void(int64_t)>& done = {});
+std::vector<CopyMatch> find_copies(const torch::Tensor& queries, const torch::Tensor& references,
+                                   const std::vector<int64_t>& query_patients, const std::vector<int64_t>& reference_patients,
+                                   const CopySearchOptions& options, const std::function<void(int64_t)>& done = {});
 
 /// Two images of one set, first < second.
 struct SimilarPair {

@@ -7,8 +7,8 @@ namespace defound {
 
 /// Where a similarity begins to mean a copy.
 struct CopyThreshold {
-  double value = 0;            ///< a copy is more alike than this
-  int64_t images = 0;          ///< real images that it was set on
+  double value = 0;     ///< a copy is more alike than this
+  int64_t images = 0;   ///< real images that it was set on
 };
 
 /// The similarity that a share `rate` of real images would exceed with the most similar image of another patient: the

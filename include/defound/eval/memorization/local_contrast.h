@@ -4,8 +4,9 @@
 namespace defound {
 
 /// What sets each pixel of images [N, H, W] (gray, 0..1) apart from its surroundings, over the contrast there: (x - m) / (s +
-/// 0.02), mean m and deviation s under a Gaussian of `sigma` pixels, cut at the border. Exposure, tint and the large forms
-/// that all images of a kind share drop out; vessels, ribs and lesions stay, faint ones as strong as clear ones.
+/// 0.02), mean m and deviation s under a Gaussian of `sigma` pixels. Exposure, tint and the large forms that all images of
+/// a kind share drop out; vessels, ribs and lesions stay, faint ones as strong as clear ones. Dark surroundings (under
+/// 0.06), which show the camera and not the patient, and their rim are 0 and count nowhere.
 torch::Tensor local_contrast(const torch::Tensor& images, double sigma);
 
 }  // namespace defound
