@@ -10,7 +10,8 @@ namespace {
 
 namespace F = torch::nn::functional;
 
-constexpr double kAlignSigma = 0.08;   // of the side
+constexpr double kAlignSigma = 0.08,
+                 kMeasuredSigma = 0.03;   // of the side: what finds the way is coarser than what tells copies apart
 constexpr double kLeastScale = 0.55, kMostScale = 1.25, kLeastShown = 0.6;
 constexpr double kMostStep = 1.5;   // pixels that a window's side may move at a time
 constexpr int64_t kMeasuredSide = 64;
@@ -82,7 +83,7 @@ torch::Tensor improved(const torch::Tensor& windows, const torch::Tensor& contra
 }
 
 torch::Tensor similarity_of(const torch::Tensor& queries, const torch::Tensor& references, const torch::Tensor& windows) {
-  const double sigma = kAlignSigma * static_cast<double>(kMeasuredSide);
+  const double sigma = kMeasuredSigma * static_cast<double>(kMeasuredSide);
   const CutOut cut = cut_out(references, windows, kMeasuredSide);
   const torch::Tensor wanted = unit_length(local_contrast(shrink(queries, kMeasuredSide), sigma), cut.inside);
   const torch::Tensor have = unit_length(local_contrast(cut.pictures, sigma), cut.inside);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kQueryBlock = 1024, kReferenceBlock = 8, kDuplicateBlock = 1024;
 constexpr int64_t kDuplicateCandidates = 4;
+constexpr double kDuplicateCorrelation = 0.8;   // of descriptors: images that are less alike need no alignment
 
 void leave_after_signal(int64_t done, int64_t all) {
   if (StopSignal::requested())
@@ -72,7 +73,9 @@ std::vector<SimilarPair> find_duplicates(const torch::Tensor& images, double thr
       const torch::Tensor known = whole_descriptors(gray_values(images.slice(0, at, to), options.device)).unsqueeze(1);
       best.add(correlate(asked, known), at, torch::arange(at, to, own.options()).unsqueeze(0) >= own);   // only images before
     }
-    const auto matches = align_candidates(block, images, best.take(), options);
+    CopyCandidates candidates = best.take();
+    candidates.reference.masked_fill_(candidates.correlation < kDuplicateCorrelation, -1);
+    const auto matches = align_candidates(block, images, candidates, options);
     for (size_t i = 0; i < matches.size(); ++i)
       if (matches[i].reference >= 0 && matches[i].similarity >= threshold)
         pairs.push_back({matches[i].reference, begin + static_cast<int64_t>(i), matches[i].similarity});
