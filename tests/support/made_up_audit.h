@@ -19,16 +19,47 @@ struct MadeUpAudit {
   fs::path real = folder / "real", synthetic = folder / "synthetic", output = folder / "audit";
   std::vector<std::string> copied;   ///< the training image that copy i was made of, relative to `real`
 
-  MadeUpAudit() {
+  MadeUpAudit() : MadeUpAudit(drawn_once()) {}
+
+  AuditConfig config() const {
+    AuditConfig config;
+    config.data.data = {synthetic.string()}, config.reference = {(real / "manifest.csv").string()};
+    config.run.output = output.string(), config.resamples = 20, config.candidates = 2;
+    config.calibration_images = 40;
+    config.execution.device = "cpu", config.execution.threads = 1, config.execution.num_workers = 0,
+    config.execution.log_level = "error";
+    return config;
+  }
+  /// Runs the audit in this process; what it prints.
+  std::string run(AuditConfig config) const {
+    std::ostringstream out;
+    audit(config, "defound-audit", out);
+    return out.str();
+  }
+
+ private:
+  struct Draw {};
+  explicit MadeUpAudit(Draw) { draw(); }
+  /// A fresh folder with the files of another.
+  explicit MadeUpAudit(const MadeUpAudit& drawn) : copied(drawn.copied) {
+    fs::copy(drawn.real, real, fs::copy_options::recursive);
+    fs::copy(drawn.synthetic, synthetic, fs::copy_options::recursive);
+  }
+  static const MadeUpAudit& drawn_once() {
+    static const MadeUpAudit drawn{Draw{}};
+    return drawn;
+  }
+
+  void draw() {
     PhantomConfig config;
-    config.count = 60, config.size = 96, config.seed = 2, config.threads = 1, config.log_level = "error",
+    config.count = 60, config.size = 96, config.seed = 2, config.threads = 1, config.log_level = "error";
     config.output = real.string();
     make_phantoms(config);
     fs::create_directories(synthetic);
     std::string rows = "path,label,split,prompt,source,seed\n";
     const auto add = [&](const std::string& name, const Image& image, const std::string& label) {
       write_image(synthetic / name, image);
-      rows += fmt::format("{},{},train,,synthetic,{}\n", name, label, 100);
+      rows += fmt::format("{},{},train,,synthetic,100\n", name, label);
     };
     const std::vector<Image> others = phantom_images("fundus", 8, 96, 9);
     for (size_t i = 0; i < others.size(); ++i) add(fmt::format("new_{}.png", i), others[i], i % 2 ? "severe" : "no_dr");
@@ -42,22 +73,6 @@ struct MadeUpAudit {
     folder.write("synthetic/manifest.csv", rows);
   }
 
-  AuditConfig config() const {
-    AuditConfig config;
-    config.data.data = {synthetic.string()}, config.reference = {(real / "manifest.csv").string()};
-    config.run.output = output.string(), config.resamples = 20, config.candidates = 3;
-    config.execution.device = "cpu", config.execution.threads = 1, config.execution.num_workers = 0,
-    config.execution.log_level = "error";
-    return config;
-  }
-  /// Runs the audit in this process; what it prints.
-  std::string run(AuditConfig config) const {
-    std::ostringstream out;
-    audit(config, "defound-audit", out);
-    return out.str();
-  }
-
- private:
   /// Those of split train, in the order of the manifest, read off its lines: path,label,patient,split.
   std::vector<std::string> training_images() const {
     std::istringstream manifest(read_text(real / "manifest.csv"));

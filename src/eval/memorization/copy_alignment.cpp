@@ -11,10 +11,11 @@ namespace {
 namespace F = torch::nn::functional;
 
 constexpr double kAlignSigma = 0.08,
-                 kMeasuredSigma = 0.03;   // of the side: what finds the way is coarser than what tells copies apart
+                 kMeasuredSigma = 0.05;   // of the side: what finds the way is coarser than what tells copies apart
 constexpr double kLeastScale = 0.55, kMostScale = 1.25, kLeastShown = 0.6;
 constexpr double kMostStep = 1.5;   // pixels that a window's side may move at a time
 constexpr int64_t kMeasuredSide = 64;
+constexpr double kPlainDifference = 0.04;   // of the gray range
 struct AlignLevel {
   int64_t side, steps;
 };
@@ -82,12 +83,17 @@ torch::Tensor improved(const torch::Tensor& windows, const torch::Tensor& contra
   return torch::cat({moved.slice(1, 0, 2), moved.slice(1, 2, 4).clamp(kLeastScale, kMostScale)}, 1);
 }
 
+/// The correlation of local contrast, or what the plain difference of the pixels says, if that is more: pictures with hardly
+/// anything to see (a blurred fundus) have no contrast to tell a copy by, but a copy has their very pixels.
 torch::Tensor similarity_of(const torch::Tensor& queries, const torch::Tensor& references, const torch::Tensor& windows) {
   const double sigma = kMeasuredSigma * static_cast<double>(kMeasuredSide);
   const CutOut cut = cut_out(references, windows, kMeasuredSide);
-  const torch::Tensor wanted = unit_length(local_contrast(shrink(queries, kMeasuredSide), sigma), cut.inside);
-  const torch::Tensor have = unit_length(local_contrast(cut.pictures, sigma), cut.inside);
-  return (wanted * have).sum(1) * (cut.inside.mean({1, 2}) >= kLeastShown);
+  const torch::Tensor whole = torch::tensor({0.0F, 0.0F, 1.0F, 1.0F}, windows.options()).expand_as(windows);
+  const torch::Tensor asked = cut_out(queries, whole, kMeasuredSide).pictures;   // sampled as the references are
+  const torch::Tensor wanted = unit_length(local_contrast(asked, sigma), cut.inside);
+  const torch::Tensor have = unit_length(local_contrast(cut.pictures, sigma), cut.inside), shown = cut.inside.mean({1, 2});
+  const torch::Tensor apart = (((asked - cut.pictures) * cut.inside).square().mean({1, 2}) / shown.clamp_min(1e-6)).sqrt();
+  return torch::maximum((wanted * have).sum(1), 1 - apart / kPlainDifference) * (shown >= kLeastShown);
 }
 
 }  // namespace

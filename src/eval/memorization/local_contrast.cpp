@@ -6,8 +6,9 @@ namespace defound {
 namespace {
 
 constexpr double kContrastFloor = 0.02;   // flat regions stay flat
-constexpr float kDarkest = 0.06F;         // below lies what the camera did not see: around the disc of a fundus photograph
-constexpr double kRim = 0.02;             // of the side: so near to the dark nothing counts
+constexpr float kDarkest = 0.06F,
+                kBrightest = 0.97F;   // beyond lies the camera: the surroundings of the disc, overexposed parts
+constexpr double kRim = 0.02;         // of the side: so near to that nothing counts
 
 /// A Gaussian blur as a matrix [n, n] for one side; rows near the border sum to 1 too.
 torch::Tensor blur_matrix(int64_t n, double sigma, const torch::TensorOptions& options) {
@@ -27,7 +28,7 @@ torch::Tensor blurred(const torch::Tensor& images, double sigma) {
 }  // namespace
 
 torch::Tensor local_contrast(const torch::Tensor& images, double sigma) {
-  const torch::Tensor shown = (images > kDarkest).to(images.scalar_type());
+  const torch::Tensor shown = ((images > kDarkest) & (images < kBrightest)).to(images.scalar_type());
   const torch::Tensor weight = blurred(shown, sigma) + 1e-4;
   const torch::Tensor apart = (images - blurred(images * shown, sigma) / weight) * shown;
   const torch::Tensor contrast = apart / ((blurred(apart.square(), sigma) / weight).sqrt() + kContrastFloor);
