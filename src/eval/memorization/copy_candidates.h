@@ -1,0 +1,42 @@
+#pragma once
+#include <torch/torch.h>
+
+#include "defound/eval/memorization/copy_search.h"
+
+namespace defound {
+
+/// References worth an alignment with each query: [M, k] each; `reference` is -1 where there are fewer than k.
+struct CopyCandidates {
+  torch::Tensor reference, flip, window;   ///< flip: 1 horizontal + 2 vertical; window: of copy_windows()
+  torch::Tensor correlation;               ///< of the descriptors
+};
+
+/// Pictures as the search computes with them: fp32, 0..1, on the device.
+torch::Tensor gray_values(const torch::Tensor& pictures, const torch::Device& device);
+
+/// The picture turned: bit 1 of `flip` horizontally, bit 2 vertically.
+torch::Tensor flipped(const torch::Tensor& pictures, int64_t flip);
+
+/// Descriptors of the whole pictures in the four flips: [M, 4, 256].
+torch::Tensor flipped_descriptors(const torch::Tensor& pictures);
+
+/// Keeps, for a block of queries, the k best references seen so far.
+class BestCandidates {
+ public:
+  BestCandidates(int64_t queries, int64_t k, const torch::Device& device);
+  /// Correlations [M, 4, n, windows] with n more references, the first of which has number `first`; `barred` [M, n] is
+  /// true for pairs to pass over.
+  void add(const torch::Tensor& correlations, int64_t first, const torch::Tensor& barred);
+  CopyCandidates take() const;
+
+ private:
+  int64_t k_;
+  torch::Tensor best_, reference_, place_;   // [M, k]; place: flip and window in one number
+  int64_t windows_ = 1;
+};
+
+/// Aligns each query with its candidates and keeps the best.
+std::vector<CopyMatch> align_candidates(const torch::Tensor& queries, const torch::Tensor& references,
+                                        const CopyCandidates& candidates, const CopySearchOptions& options);
+
+}  // namespace defound
