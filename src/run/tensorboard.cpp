@@ -16,7 +16,7 @@ namespace {
 constexpr uint64_t kWallTime = 1 << 3 | 1, kStep = 2 << 3 | 0, kFileVersion = 3 << 3 | 2, kSummary = 5 << 3 | 2;  // Event
 constexpr uint64_t kValue = 1 << 3 | 2;                                                                           // Summary
 constexpr uint64_t kTag = 1 << 3 | 2, kSimpleValue = 2 << 3 | 5, kImage = 4 << 3 | 2;                             // Summary.Value
-constexpr uint64_t kHeight = 1 << 3 | 0, kWidth = 2 << 3 | 0, kColorspace = 3 << 3 | 0, kEncodedImage = 4 << 3 | 2;  // Summary.Image
+constexpr uint64_t kImageHeight = 1 << 3 | 0, kImageWidth = 2 << 3 | 0, kImageColorspace = 3 << 3 | 0, kImageEncoded = 4 << 3 | 2;  // Summary.Image
 constexpr uint64_t kRgb = 3;
 
 template <class Number>
@@ -173,10 +173,10 @@ void TensorBoardLog::write_picture(int64_t step, const std::string& tag, const s
   constexpr size_t kWidthAt = 16, kHeightAt = 20;  // of IHDR, which comes first (ISO/IEC 15948, 11.2.1)
   if (png.size() < kHeightAt + 4 || !png.starts_with("\x89PNG\r\n\x1a\n")) reject("the picture '{}' for TensorBoard is no PNG", tag);
   std::string image, value, summary;
-  put_number(image, kHeight, get_big_endian(std::string_view(png).substr(kHeightAt)));
-  put_number(image, kWidth, get_big_endian(std::string_view(png).substr(kWidthAt)));
-  put_number(image, kColorspace, kRgb);
-  put_bytes(image, kEncodedImage, png);
+  put_number(image, kImageHeight, get_big_endian(std::string_view(png).substr(kHeightAt)));
+  put_number(image, kImageWidth, get_big_endian(std::string_view(png).substr(kWidthAt)));
+  put_number(image, kImageColorspace, kRgb);
+  put_bytes(image, kImageEncoded, png);
   put_bytes(value, kTag, tag);
   put_bytes(value, kImage, image);
   put_bytes(summary, kValue, value);
