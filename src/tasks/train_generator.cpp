@@ -6,18 +6,18 @@
 #include <ostream>
 #include <set>
 
-#include "defound/data/image_dataset.h"
 #include "defound/image/image_io.h"
+#include "defound/image/normalize.h"
 #include "defound/models/flops.h"
 #include "defound/models/sample_images.h"
 #include "defound/models/text_condition.h"
 #include "defound/models/unet_presets.h"
-#include "loop_setup.h"
 #include "defound/tasks/plan.h"
-#include "defound/tasks/training_data.h"
 #include "defound/tensor/device.h"
 #include "defound/tensor/random_tensor.h"
 #include "defound/train/training_report.h"
+#include "generator_source.h"
+#include "loop_setup.h"
 
 namespace defound {
 namespace {
@@ -99,7 +99,7 @@ TrainingPlan plan_of_generator(const TrainGeneratorConfig& config, int64_t image
   const int64_t side = unet.sample_size.value_or(latent ? config.resolution / kVaeFactor : config.resolution);
   plan.flops_per_image = 3 * unet_flops(unet, side, latent ? 77 : LabelTableConfig{}.tokens);
   // the autoencoder's and the text encoder's forward passes at 512 px (Stable Diffusion 1.x), scaled by the area
-  if (latent) plan.frozen_flops_per_image = (1117e9 * config.resolution * config.resolution / (512.0 * 512)) + 13.3e9;
+  if (latent && config.cached_latents.empty()) plan.frozen_flops_per_image = (1117e9 * config.resolution * config.resolution / (512.0 * 512)) + 13.3e9;
   plan.images = images;
   plan.steps = total_steps(config.train, images);
   return plan;
@@ -108,10 +108,8 @@ TrainingPlan plan_of_generator(const TrainGeneratorConfig& config, int64_t image
 /// One generator's training: the model and what the loop asks of it.
 class GeneratorTraining {
  public:
-  GeneratorTraining(const TrainGeneratorConfig& config, Generator generator, const ImageDataset& held_out, torch::Device device, const RunDir& run)
-      : config_(config), generator_(std::move(generator)), schedule_(generator_.scheduler), held_out_(held_out), device_(device), run_(run) {
-    if (generator_.vae) generator_.vae->to(device);
-  }
+  GeneratorTraining(const TrainGeneratorConfig& config, Generator generator, const GeneratorSource& source, torch::Device device, const RunDir& run)
+      : config_(config), generator_(std::move(generator)), schedule_(generator_.scheduler), source_(source), held_out_(source.held_out_set()), device_(device), run_(run) {}
 
   Objective objective() {
     return {.model = *generator_.model,
@@ -147,11 +145,7 @@ class GeneratorTraining {
   /// Squared error of the prediction at a random time of each image (Ho et al. 2020, equation 14).
   torch::Tensor loss(const Batch& batch, const Draws& draws, double condition_dropout) {
     const auto rows = [&](const torch::Tensor& drawn) { return drawn.to(device_); };
-    torch::Tensor latents;
-    {
-      const torch::NoGradGuard no_grad;
-      latents = generator_.encode(batch.images, draws.purpose("latents"), batch.ids).to(torch::kFloat);  // [N, C, h, w]
-    }
+    const torch::Tensor latents = source_.latents(generator_, batch, draws.purpose("latents"));  // [N, C, h, w]
     torch::Tensor noise = rows(random_normal(draws.purpose("noise"), batch.ids, latents.sizes().slice(1)));
     if (config_.noise_offset > 0) noise = noise + config_.noise_offset * rows(random_normal(draws.purpose("offset"), batch.ids, {latents.size(1), 1, 1}));
     const torch::Tensor timesteps = rows(random_integers(draws.purpose("timestep"), batch.ids, schedule_.num_train_timesteps(), {}));  // [N]
@@ -176,7 +170,7 @@ class GeneratorTraining {
     const torch::NoGradGuard no_grad;
     double sum = 0;
     int64_t seen = 0;
-    for_each_batch(held_out_, kValidationImages, 32, [&](const Batch& batch) {
+    for_each_batch(*held_out_, kValidationImages, 32, [&](const Batch& batch) {
       sum += loss(batch.to(device_), Draws(0, "validation"), 0).item<double>() * static_cast<double>(batch.size());
       seen += batch.size();
     });
@@ -186,7 +180,8 @@ class GeneratorTraining {
   const TrainGeneratorConfig& config_;
   Generator generator_;
   NoiseSchedule schedule_;
-  const ImageDataset& held_out_;
+  const GeneratorSource& source_;
+  std::unique_ptr<Dataset> held_out_;
   torch::Device device_;
   const RunDir& run_;
 };
@@ -195,21 +190,21 @@ class GeneratorTraining {
 
 ExitCode train_generator(TrainGeneratorConfig& config, const std::string& command, std::ostream& out) {
   const torch::Device device = apply_execution(config.execution);
-  TrainingData data = load_training_data(config.data, LabelUse::kIgnored);
+  GeneratorSource source(config);
   if (config.execution.dry_run)
-    return out << describe_plan(plan_of_generator(config, data.train.size()), config.train, config.execution.precision), ExitCode::kDone;
-  total_steps(config.train, data.train.size());  // rejects fewer images than a batch before the run's folder is made
-  Generator generator = generator_of(config, data.train.classes);
+    return out << describe_plan(plan_of_generator(config, source.data.train.size()), config.train, config.execution.precision), ExitCode::kDone;
+  total_steps(config.train, source.data.train.size());  // rejects fewer images than a batch before the run's folder is made
+  Generator generator = generator_of(config, source.data.train.classes);
+  prepare_requests(source.data, config, *generator.model->condition);
+  source.attach(generator, device);
   const RunDir run = RunDir::open(config.run.output, parse_resume(config.run.resume), config, command);
   if (run.is_done()) return ExitCode::kDone;
-  prepare_run(data, run, config.data, config.execution, {config.init});
-  prepare_requests(data, config, *generator.model->condition);
+  source.prepare(run);
 
-  const TransformOptions transform = transform_preset("generator", config.resolution);
-  const ImageDataset dataset(data.train, transform), held_out(data.val.size() > 0 ? data.val : data.train, transform);
-  GeneratorTraining training(config, std::move(generator), held_out, device, run);
+  const auto dataset = source.training_set();
+  GeneratorTraining training(config, std::move(generator), source, device, run);
   Objective objective = training.objective();
-  const ExitCode code = train(objective, dataset, loop_options(config.train, config.run, config.execution, device), run);
+  const ExitCode code = train(objective, *dataset, loop_options(config.train, config.run, config.execution, device), run);
   if (code != ExitCode::kDone) return code;
   write_training_report(run, "Generator training",
                         {{fmt::format("Samples, a row for each of: {}", fmt::join(training.labels(), ", ")), training.sample_grid(run / "generator")}});
