@@ -13,6 +13,14 @@ ComponentWeights read_component(const fs::path& folder) {
   reject("{} holds no weights; diffusion_pytorch_model.safetensors or model.safetensors (or .bin) must be there", folder.string());
 }
 
+void show_file_weights(torch::nn::Module& part, const TensorMap& weights) {
+  const torch::NoGradGuard no_grad;
+  for (auto& item : part.named_parameters()) {
+    const auto found = weights.find(item.key());
+    if (found != weights.end() && found->second.sizes() == item.value().sizes()) item.value().set_data(found->second);
+  }
+}
+
 Json read_config_file(const fs::path& path) { return parse_json(read_text(path, 1 << 24), path.string()); }
 
 void write_config_file(const fs::path& path, const Json& values) {

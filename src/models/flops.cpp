@@ -74,6 +74,23 @@ double unet_flops(const UNet2DConditionConfig& config, int64_t side, int64_t con
   return total + convolution(at, width, config.out_channels);
 }
 
+double autoencoder_encode_flops(const AutoencoderKLConfig& config, int64_t side) {
+  const auto& channels = config.block_out_channels;
+  double at = static_cast<double>(side), total = convolution(at, config.in_channels, channels[0]);
+  int64_t width = channels[0];
+  for (size_t block = 0; block < channels.size(); ++block) {
+    for (int64_t layer = 0; layer < config.layers_per_block; ++layer) {
+      total += resnet(at, width, channels[block], 0);
+      width = channels[block];
+    }
+    if (block + 1 < channels.size()) total += convolution(at /= 2, width, width);
+  }
+  const double tokens = at * at, w = static_cast<double>(width);
+  if (config.mid_block_add_attention) total += 2 * (4 * tokens * w * w + 2 * tokens * tokens * w);
+  total += 2 * resnet(at, width, width, 0) + convolution(at, width, 2 * config.latent_channels);
+  return total + (config.use_quant_conv ? convolution(at, 2 * config.latent_channels, 2 * config.latent_channels, 1) : 0);
+}
+
 double transformer_activation_bytes(const TransformerSize& size, int64_t bytes) {
   const double t = size.tokens, d = size.width;
   return static_cast<double>(size.depth * bytes) * t * d * (17 + 2.5 * static_cast<double>(size.heads) * t / d);

@@ -53,10 +53,17 @@ void Generator::to(torch::Device device, torch::Dtype dtype) {
 }
 
 torch::Tensor Generator::encode(const torch::Tensor& images, const Draws& draws, std::span<const uint64_t> ids) {
-  if (!vae) return images;
+  return vae ? draw_latents(latent_gaussian(images), draws, ids) : images;
+}
+
+LatentGaussian Generator::latent_gaussian(const torch::Tensor& images) {
   torch::NoGradGuard no_grad;
-  const LatentGaussian gaussian = vae->encode(images.to(type_of(*vae)).contiguous(torch::MemoryFormat::ChannelsLast));
-  const torch::Tensor noise = random_normal(draws, ids, gaussian.mean.sizes().slice(1)).to(images.device());
+  return vae->encode(images.to(type_of(*vae)).contiguous(torch::MemoryFormat::ChannelsLast));
+}
+
+torch::Tensor Generator::draw_latents(const LatentGaussian& gaussian, const Draws& draws, std::span<const uint64_t> ids) const {
+  torch::NoGradGuard no_grad;
+  const torch::Tensor noise = random_normal(draws, ids, gaussian.mean.sizes().slice(1)).to(gaussian.mean.device());
   const LatentGaussian precise{gaussian.mean.to(torch::kFloat32), gaussian.logvar.to(torch::kFloat32)};
   return precise.sample(noise) * vae->config().scaling_factor;
 }

@@ -88,6 +88,12 @@ Generator Generator::load(const fs::path& folder) {
   return generator;
 }
 
+void Generator::leave_frozen_on_disk(const fs::path& folder) {
+  if (fs::is_regular_file(folder)) return;
+  if (vae) show_file_weights(*vae, rename_old_attention_keys(read_component(folder / "vae").tensors));
+  if (auto* text = dynamic_cast<TextCondition*>(model->condition.get())) text->leave_encoder_on_disk(folder);
+}
+
 void Generator::save(const fs::path& folder, const TensorMap& weights) const {
   const TensorMap unet = weights_below(weights, "unet.", *model), condition = weights_below(weights, "condition.", *model);
   const std::map<std::string, std::string> metadata = {{"format", "pt"}};

@@ -6,6 +6,7 @@
 #include "component_weights.h"
 #include "defound/core/error.h"
 #include "defound/core/log.h"
+#include "defound/models/component_hash.h"
 #include "defound/tensor/load_weights.h"
 
 namespace defound {
@@ -108,11 +109,38 @@ torch::Tensor TextCondition::encode(std::span<const std::string> requests, torch
 
 torch::Tensor TextCondition::encode_one(const std::string& prompt, torch::Device device) {
   const torch::NoGradGuard no_grad;
+  if (!encoded_origin_.empty()) return look_up(prompt).to(device, torch::kFloat32);
   encoder_->to(device);
   bool cut = false;
   const torch::Tensor ids = torch::tensor(tokenizer_.encode(prompt, &cut), torch::kInt64).unsqueeze(0).to(device);  // [1, M]
   if (cut) log::warn("longer than {} tokens, so its end is not read: {}", tokenizer_.max_length(), prompt);
   return encoder_->forward(ids).squeeze(0);
+}
+
+torch::Tensor TextCondition::look_up(const std::string& prompt) const {
+  const auto found = encoded_.find(prompt);
+  if (found == encoded_.end()) reject("the prompt '{}' is not among those of {}", prompt, encoded_origin_);
+  if (!torch::isfinite(found->second).all().item<bool>())
+    reject("{}: what it holds of the prompt '{}' is not finite", encoded_origin_, prompt);
+  return found->second;
+}
+
+void TextCondition::use_encoded(std::unordered_map<std::string, torch::Tensor> encoded, std::string origin) {
+  encoded_ = std::move(encoded);
+  encoded_origin_ = std::move(origin);
+  kept_.clear();
+  kept_bytes_ = 0;
+}
+
+void TextCondition::leave_encoder_on_disk(const fs::path& folder) {
+  show_file_weights(*encoder_, clip_text_weights(read_component(folder / "text_encoder").tensors));
+}
+
+std::string TextCondition::hash() const {
+  ClipTextConfig config = encoder_->config();
+  std::string text = component_hash(*encoder_, to_json(config));
+  for (const auto& [name, content] : tokenizer_.files()) text += "\n" + name + " " + sha256(content);
+  return sha256(text).substr(0, 16);
 }
 
 std::vector<std::string> TextCondition::labels() const {
@@ -126,7 +154,7 @@ std::string TextCondition::request_for(const std::string& label) const { return 
 void TextCondition::save(const fs::path& folder, const TensorMap& /*weights*/) const {
   write_config_file(folder / "text_encoder" / "config.json", clip_text_config_to_json(encoder_->config()));
   TensorMap encoder = state_dict(*encoder_);
-  for (auto& [name, tensor] : encoder) tensor = tensor.to(torch::kCPU);
+  for (auto& [name, tensor] : encoder) tensor = tensor.to(torch::kCPU, torch::kFloat32);
   save_safetensors(folder / "text_encoder" / "model.safetensors", encoder, {{"format", "pt"}});
   tokenizer_.save(folder / "tokenizer");
   if (labels_.empty()) return;

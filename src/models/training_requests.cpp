@@ -29,6 +29,14 @@ std::string TrainingRequests::plain(const ImageRow& row) const {
   return row.label < 0 ? "" : prompt_of_label(label_text(row.label_name), options_.prompt_templates.front());
 }
 
+std::vector<std::string> TrainingRequests::possible(const ImageRow& row) const {
+  if (row.label < 0 || !reads_text_ || !row.prompt.empty()) return {plain(row)};
+  std::vector<std::string> requests;
+  for (const std::string& prompt_template : options_.prompt_templates)
+    requests.push_back(prompt_of_label(label_text(row.label_name), prompt_template));
+  return requests;
+}
+
 std::vector<LabelPrompt> TrainingRequests::label_prompts() const {
   std::vector<std::set<std::string>> prompts(training_.classes.size());
   for (const ImageRow& row : training_.rows)

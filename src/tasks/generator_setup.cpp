@@ -101,7 +101,8 @@ TrainingPlan plan_of_generator(const TrainGeneratorConfig& config, int64_t image
   const int64_t passes = (config.lora_rank > 0 ? 2 : 3) + (config.gradient_checkpointing ? 1 : 0);
   plan.flops_per_image = static_cast<double>(passes) * unet_flops(unet, side, latent ? kClipTokens : LabelTableConfig{}.tokens);
   // the autoencoder's and the text encoder's forward passes at 512 px (Stable Diffusion 1.x), scaled by the area
-  if (latent) plan.frozen_flops_per_image = (1117e9 * config.resolution * config.resolution / (512.0 * 512)) + 13.3e9;
+  if (latent && config.cached_latents.empty())
+    plan.frozen_flops_per_image = (1117e9 * config.resolution * config.resolution / (512.0 * 512)) + 13.3e9;
   plan.images = images;
   plan.steps = total_steps(config.train, images);
   return plan;

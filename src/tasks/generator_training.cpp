@@ -26,16 +26,15 @@ void drop_conditions(const Draws& draws, std::span<const uint64_t> ids, double s
 }  // namespace
 
 GeneratorTraining::GeneratorTraining(const TrainGeneratorConfig& config, Generator generator, const TrainingRequests& requests,
-                                     const ImageDataset& held_out, torch::Device device, const RunDir& run)
+                                     const GeneratorSource& source, torch::Device device, const RunDir& run)
     : config_(config),
       generator_(std::move(generator)),
       schedule_(generator_.scheduler),
       requests_(requests),
-      held_out_(held_out),
+      source_(source),
+      held_out_(source.held_out_set()),
       device_(device),
-      run_(run) {
-  if (generator_.vae) generator_.vae->to(device);
-}
+      run_(run) {}
 
 Objective GeneratorTraining::objective() {
   return {
@@ -48,7 +47,7 @@ Objective GeneratorTraining::objective() {
       .higher_is_better = false,
       .save_product = [this](const TensorMap& weights, bool) { save(weights); },
       .product_has_frozen = config_.lora_rank == 0,
-      .sample = [this] { return Pictures{{"samples", sample_grid(config_, generator_, sample_rows(config_, generator_))}}; },
+      .sample = [this] { return Pictures{{"samples", draw_samples()}}; },
       .sample_every = config_.sample_every};
 }
 
@@ -65,14 +64,23 @@ Generator GeneratorTraining::load_product() const {
   return product;
 }
 
+/// PNG of the generator as it stands.
+std::string GeneratorTraining::draw_samples() const {
+  const SampleRows rows = sample_rows(config_, generator_);
+  Generator whole = generator_;
+  if (source_.is_cached()) {  // the autoencoder and the text encoder were left on disk: they come back for the picture
+    whole = Generator::load(config_.init);
+    whole.model->unet = whole.model->replace_module("unet", generator_.model->unet);
+    whole.model->condition->to(device_);
+    whole.vae->to(device_);
+  }
+  return sample_grid(config_, whole, rows);
+}
+
 /// Squared error of the prediction at a random time of each image (Ho et al. 2020, equation 14).
 torch::Tensor GeneratorTraining::loss(const Batch& batch, const Draws& draws, const torch::Tensor& context) {
   const auto rows = [&](const torch::Tensor& drawn) { return drawn.to(device_); };
-  torch::Tensor latents;
-  {
-    const torch::NoGradGuard no_grad;
-    latents = generator_.encode(batch.images, draws.purpose("latents"), batch.ids).to(torch::kFloat);  // [N, C, h, w]
-  }
+  const torch::Tensor latents = source_.latents(generator_, batch, draws.purpose("latents"));  // [N, C, h, w]
   torch::Tensor noise = rows(random_normal(draws.purpose("noise"), batch.ids, latents.sizes().slice(1)));
   if (config_.noise_offset > 0)
     noise = noise + config_.noise_offset * rows(random_normal(draws.purpose("offset"), batch.ids, {latents.size(1), 1, 1}));
@@ -105,7 +113,7 @@ Metrics GeneratorTraining::validate() {
   const torch::NoGradGuard no_grad;
   double sum = 0;
   int64_t seen = 0;
-  for_each_batch(held_out_, kHeldOutImages, kHeldOutBatch, [&](const Batch& batch) {
+  for_each_batch(*held_out_, kHeldOutImages, kHeldOutBatch, [&](const Batch& batch) {
     const torch::Tensor context = generator_.model->condition->encode(batch.prompts, device_);
     sum += loss(batch.to(device_), Draws(0, "validation"), context).item<double>() * static_cast<double>(batch.size());
     seen += batch.size();

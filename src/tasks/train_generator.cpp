@@ -4,10 +4,10 @@
 
 #include <ostream>
 
-#include "defound/tasks/training_data.h"
 #include "defound/tensor/device.h"
 #include "defound/train/training_report.h"
 #include "generator_setup.h"
+#include "generator_source.h"
 #include "generator_training.h"
 #include "loop_setup.h"
 #include "sample_grid.h"
@@ -16,29 +16,28 @@ namespace defound {
 
 ExitCode train_generator(TrainGeneratorConfig& config, const std::string& command, std::ostream& out) {
   const torch::Device device = apply_execution(config.execution);
-  TrainingData data = load_training_data(config.data, LabelUse::kIgnored);
+  GeneratorSource source(config);
   if (config.execution.dry_run)
-    return out << describe_plan(plan_of_generator(config, data.train.size()), config.train, config.execution.precision),
+    return out << describe_plan(plan_of_generator(config, source.data.train.size()), config.train, config.execution.precision),
            ExitCode::kDone;
-  total_steps(config.train, data.train.size());  // rejects fewer images than a batch before the run's folder is made
-  Generator generator = start_generator(config, data.train.classes);
+  total_steps(config.train, source.data.train.size());  // rejects fewer images than a batch before the run's folder is made
+  Generator generator = start_generator(config, source.data.train.classes);
   Condition& condition = *generator.model->condition;
   const RequestOptions request_options{config.prompt_template, config.compose_labels, config.label_drop};
-  (void)TrainingRequests(request_options, {},
-                         condition.reads_text());  // rejects what it cannot follow before there is a folder
+  // rejects what it cannot follow, and what a cache lacks, before there is a folder
+  source.attach(generator, device, TrainingRequests(request_options, source.data.train, condition.reads_text()));
   const RunDir run = RunDir::open(config.run.output, parse_resume(config.run.resume), config, command);
   if (run.is_done()) return ExitCode::kDone;
-  prepare_run(data, run, config.data, config.execution, {config.init});
-  const TrainingRequests requests(request_options, data.train, condition.reads_text());
+  source.prepare(run);
+  const TrainingRequests requests(request_options, source.data.train, condition.reads_text());
   if (auto* text = dynamic_cast<TextCondition*>(&condition)) text->set_labels(requests.label_prompts());
-  for (ImageTable* table : {&data.train, &data.val})
+  for (ImageTable* table : {&source.data.train, &source.data.val})
     for (ImageRow& row : table->rows) row.prompt = requests.plain(row);
 
-  const TransformOptions transform = transform_preset("generator", config.resolution);
-  const ImageDataset dataset(data.train, transform), held_out(data.val.size() > 0 ? data.val : data.train, transform);
-  GeneratorTraining training(config, std::move(generator), requests, held_out, device, run);
+  const auto dataset = source.training_set();
+  GeneratorTraining training(config, std::move(generator), requests, source, device, run);
   Objective objective = training.objective();
-  const ExitCode code = train(objective, dataset, loop_options(config.train, config.run, config.execution, device), run);
+  const ExitCode code = train(objective, *dataset, loop_options(config.train, config.run, config.execution, device), run);
   if (code != ExitCode::kDone) return code;
   std::vector<ReportPicture> pictures = saved_sample_grids(run);
   Generator product = training.load_product();

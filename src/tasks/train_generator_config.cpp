@@ -18,6 +18,7 @@ void TrainGeneratorConfig::visit(Visitor& v) {
   v(field("unet", "tiny, small (pixel space, from random weights), or a diffusers unet config.json"), unet);
   v(field("resolution", "side of the images in pixels").range(8, 4096), resolution);
   v(field("init", "start from this generator folder, ours or Stable Diffusion 1.x as diffusers has it"), init);
+  v(field("cached_latents", "train on this folder of defound-data cache-latents instead of --data"), cached_latents);
   v(field("prompt_template",
           "prompt of rows that have none, for generators that read text; {label}: the label, underscores as spaces; repeat it: "
           "one is drawn each time, the first stands in validation and for the label")

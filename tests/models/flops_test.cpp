@@ -16,5 +16,11 @@ TEST(Flops, StableDiffusionUNet) {
   EXPECT_NEAR(unet_flops(config, 64, 77) / 1e9, 803, 8);
 }
 
+TEST(Flops, StableDiffusionFrozenParts) {
+  AutoencoderKLConfig config;
+  config.block_out_channels = {128, 256, 512, 512}, config.layers_per_block = 2;
+  EXPECT_NEAR(autoencoder_encode_flops(config, 512) / 1e9, 1117, 11);
+}
+
 }  // namespace
 }  // namespace defound

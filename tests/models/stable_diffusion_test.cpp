@@ -162,6 +162,36 @@ TEST(TextCondition, TokensDependOnTheirPromptOnly) {
   EXPECT_EQ(prompt_of_label("{label}", "{label}"), "{label}");
 }
 
+TEST(TextCondition, EncodedPromptsStandForTheEncoder) {
+  const auto condition = TextCondition::load(kGoldenFolder), fresh = TextCondition::load(kGoldenFolder);
+  const std::vector<std::string> known = {"one", ""}, unknown = {"one", "two"};
+  const torch::Tensor one = torch::full({20, 6}, 0.5, torch::kFloat16), none = torch::zeros({20, 6}, torch::kFloat16);
+  condition->encode(unknown, torch::kCPU);  // is forgotten
+  condition->use_encoded({{"one", one}, {"", none}, {"bad", torch::full({20, 6}, std::nan(""))}}, "the cache");
+  EXPECT_TRUE(torch::equal(condition->encode(known, torch::kCPU), torch::stack({one, none}).to(torch::kFloat32)));
+  expect_error(ExitCode::kUsage, "'two' is not among those of the cache", [&] { condition->encode(unknown, torch::kCPU); });
+  const std::vector<std::string> bad = {"bad"};
+  expect_error(ExitCode::kUsage, "not finite", [&] { condition->encode(bad, torch::kCPU); });
+  EXPECT_EQ(condition->hash(), fresh->hash());
+}
+
+TEST(StableDiffusion, FrozenPartsOnDiskAreSavedAsTheyWere) {
+  const TempFolder temp;
+  copy_golden(temp / "sd");
+  rewrite_weights(temp / "sd/vae/diffusion_pytorch_model.safetensors", temp / "sd/vae/diffusion_pytorch_model.fp16.safetensors", [](TensorMap weights) {
+    for (auto& [name, tensor] : weights) tensor = tensor.to(torch::kHalf);
+    return weights;
+  });
+  Generator generator = Generator::load(temp / "sd");
+  generator.save(temp / "before");
+  generator.leave_frozen_on_disk(temp / "sd");
+  EXPECT_EQ(generator.vae->parameters()[0].scalar_type(), torch::kHalf);  // as in the file
+  fs::remove_all(temp / "sd");                                            // mapped: nothing else needs it
+  generator.save(temp / "after");
+  for (const char* file : {"vae/diffusion_pytorch_model.safetensors", "vae/config.json", "text_encoder/model.safetensors", "tokenizer/vocab.json"})
+    EXPECT_TRUE(read_text(temp / "before" / file) == read_text(temp / "after" / file)) << file;
+}
+
 TEST(StableDiffusion, ReadsTheOriginalSingleFile) {
   const TempFolder temp;
   TensorMap single = testing::save_both_ways(temp / "folder");

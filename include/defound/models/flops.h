@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 
+#include "defound/models/autoencoder_kl_config.h"
 #include "defound/models/unet_2d_condition_config.h"
 
 namespace defound {
@@ -20,6 +21,8 @@ double vit_flops(const TransformerSize& encoder, int64_t patch_size, int64_t in_
 double mae_flops(const TransformerSize& encoder, const TransformerSize& decoder, int64_t patch_size, int64_t in_chans = 3);
 /// A call of the UNet at `side` x `side` with `context_tokens` tokens of condition.
 double unet_flops(const UNet2DConditionConfig& config, int64_t side, int64_t context_tokens);
+/// The autoencoder's encoder on an image of `side` x `side` pixels.
+double autoencoder_encode_flops(const AutoencoderKLConfig& config, int64_t side);
 
 /// Bytes that a backward pass keeps of one image's blocks, element size `bytes` (Korthikanti et al. 2022, section 4.1:
 /// tokens x width x (17 + 2.5 x heads x tokens / width) elements a block).

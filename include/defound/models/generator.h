@@ -54,10 +54,16 @@ struct Generator {
   int64_t resolution() const;                    ///< side of the images in pixels
   std::vector<int64_t> latent_shape() const;     ///< {C, h, w}
   void to(torch::Device device, torch::Dtype dtype);
+  /// Gives back the memory of the vae and the text encoder: their weights are views of the files in `folder`, the one that
+  /// this was loaded from. They can be saved, not run. Those of a single file stay in memory.
+  void leave_frozen_on_disk(const fs::path& folder);
 
   /// images [N, 3, H, W] in [-1, 1] -> latents [N, C, h, w] of about unit variance. With a vae, row n is drawn from its
   /// Gaussian by (draws, ids[n]); pixels stay as they are.
   torch::Tensor encode(const torch::Tensor& images, const Draws& draws, std::span<const uint64_t> ids);
+  /// The two halves of that where there is a vae: its Gaussian, and a row of latents drawn from each of its rows.
+  LatentGaussian latent_gaussian(const torch::Tensor& images);
+  torch::Tensor draw_latents(const LatentGaussian& gaussian, const Draws& draws, std::span<const uint64_t> ids) const;
   /// latents -> images [N, 3, H, W] fp32 in [0, 1].
   torch::Tensor decode(const torch::Tensor& latents);
 };

@@ -49,14 +49,24 @@ class TextCondition : public Condition {
   const std::vector<LabelPrompt>& label_prompts() const { return labels_; }
   /// Lets `change` alter the encoder's weights.
   void change_encoder(const std::function<void(ClipTextModel&)>& change);
+  /// Prompts are looked up among these ([M, D] each) from now on, and the encoder is not run: encode() rejects (exit 2) a
+  /// prompt that is not there, and values that are not finite. `origin` names where they come from.
+  void use_encoded(std::unordered_map<std::string, torch::Tensor> encoded, std::string origin);
+  /// See Generator::leave_frozen_on_disk.
+  void leave_encoder_on_disk(const fs::path& folder);
+  /// Tells encoder and vocabulary from others: see component_hash.
+  std::string hash() const;
 
  private:
   torch::Tensor encode_one(const std::string& prompt, torch::Device device);
+  torch::Tensor look_up(const std::string& prompt) const;
   Tokenizer tokenizer_;
   std::shared_ptr<ClipTextModel> encoder_;  // not a registered child: it is no part of what is trained
   std::vector<LabelPrompt> labels_;
   std::unordered_map<std::string, torch::Tensor> kept_;  // [M, D] each
   int64_t kept_bytes_ = 0;
+  std::unordered_map<std::string, torch::Tensor> encoded_;  // instead of the encoder, where they have an origin
+  std::string encoded_origin_;
 };
 
 }  // namespace defound

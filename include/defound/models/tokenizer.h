@@ -25,7 +25,9 @@ class Tokenizer {
   int64_t vocab_size() const { return vocab_size_; }
   int64_t end_id() const { return end_.id; }
 
-  /// Writes the files that it was read from into another folder.
+  /// The files that it was read from: name, content.
+  const std::map<std::string, std::string>& files() const { return files_; }
+  /// Writes them into another folder.
   void save(const fs::path& folder) const;
 
  private:

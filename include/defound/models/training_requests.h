@@ -23,6 +23,8 @@ class TrainingRequests {
 
   /// A row's own prompt, or its label in the first template; where no text is read, its label; "" without label.
   std::string plain(const ImageRow& row) const;
+  /// All that a row may request where labels are neither composed nor dropped: the plain request, or one for each template.
+  std::vector<std::string> possible(const ImageRow& row) const;
   /// The prompt of each class: that of its rows where they agree, else the template's.
   std::vector<LabelPrompt> label_prompts() const;
   /// Requests under which the samples `ids` are trained: template, order of the labels and dropped labels are drawn.

@@ -12,6 +12,7 @@ struct TrainGeneratorConfig : Config {
   std::string unet = "small";
   int64_t resolution = 64;
   std::string init;
+  std::string cached_latents;
   std::vector<std::string> prompt_template = {"{label}"};
   std::string prediction_type = "epsilon";
   std::string beta_schedule = "scaled_linear";
@@ -37,9 +38,10 @@ struct TrainGeneratorConfig : Config {
 };
 
 /// Trains a conditional diffusion model on labelled images (Ho et al. 2020; Rombach et al. 2022): from random weights
-/// with a label table, or from --init; of a Stable Diffusion folder only the UNet is trained, on prompts. Writes
-/// generator/, a diffusers folder, and report.html with samples. With lora_rank only a low-rank adapter of --init's UNet is
-/// trained (Hu et al. 2022), and the product is pytorch_lora_weights.safetensors, which diffusers' load_lora_weights reads.
+/// with a label table, or from --init; of a Stable Diffusion folder only the UNet is trained, on prompts, and its
+/// latents and texts may come from --cached_latents (data_cache_latents.h). Writes generator/, a diffusers folder, and
+/// report.html with samples. With lora_rank only a low-rank adapter of --init's UNet is trained (Hu et al. 2022), and the
+/// product is pytorch_lora_weights.safetensors, which diffusers' load_lora_weights reads.
 ExitCode train_generator(TrainGeneratorConfig& config, const std::string& command, std::ostream& out);
 
 }  // namespace defound

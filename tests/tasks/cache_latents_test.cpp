@@ -1,0 +1,135 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "defound/config/json.h"
+#include "defound/core/stop.h"
+#include "defound/data/image_dataset.h"
+#include "defound/data/latent_cache.h"
+#include "defound/data/load_table.h"
+#include "defound/models/generator.h"
+#include "support/cached_latents_training.h"
+#include "support/tensors.h"
+
+namespace defound {
+namespace {
+
+using testing::CachedLatentsTraining;
+using testing::relative_error;
+
+TEST_F(CachedLatentsTraining, CacheHoldsWhatTheFrozenPartsMakeOfEachView) {
+  make(caching());
+  Generator generator = Generator::load(kStableDiffusion);
+  TransformOptions transform = transform_preset("generator", 16);
+  transform.flip = false;
+  DataOptions data;
+  data.data = {(folder_ / "images/manifest.csv").string()};
+  const ImageDataset images(load_table(data), transform);
+  const LatentCache cache(folder_ / "cache");
+  EXPECT_EQ(cache.info().shards(), 4);
+  EXPECT_EQ(cache.info().training_images, 8);
+  for (int64_t i = 0; i < 10; ++i) {
+    const torch::Tensor image = images.get(i, Draws(0, "any"), 0).image.unsqueeze(0);
+    for (int64_t flip = 0; flip < 2; ++flip) {
+      const LatentGaussian expected = generator.latent_gaussian(flip == 0 ? image : image.flip(3));
+      const auto halves = cache.moments(i, flip).unsqueeze(0).chunk(2, 1);
+      EXPECT_LT(relative_error(halves[0], expected.mean), 1e-5) << i << " " << flip;
+      EXPECT_LT(relative_error(halves[1], expected.logvar), 1e-5) << i << " " << flip;
+    }
+  }
+  ASSERT_EQ(cache.texts().size(), 4u);
+  for (const std::string prompt : {"", "Mild, early", "a photo of mild npdr", "a photo of normal"})
+    EXPECT_TRUE(torch::equal(cache.texts().at(prompt), generator.model->condition->encode(std::vector{prompt}, torch::kCPU)[0])) << prompt;
+  EXPECT_EQ(cache.table().rows[9].patient, "patient 4");
+  EXPECT_EQ(cache.table().rows[9].split, "val");
+}
+
+TEST_F(CachedLatentsTraining, CropsDependOnSeedAndImageOnly) {
+  const auto made = [&](const std::string& output, int64_t seed, int64_t batch_size, int64_t workers) {
+    DataCacheLatentsConfig config = caching(output);
+    config.crops = 3, config.crop_jitter = 0.5;
+    config.run.seed = seed, config.batch_size = batch_size, config.execution.num_workers = workers;
+    make(config);
+    return LatentCache(folder_ / output);
+  };
+  const LatentCache one = made("one", 1, 2, 1), again = made("again", 1, 5, 3), other = made("other", 2, 2, 1);
+  EXPECT_EQ(one.info().views(), 6);
+  for (int64_t i = 0; i < 10; ++i) {
+    for (int64_t view = 0; view < 6; ++view) {
+      EXPECT_LT(relative_error(again.moments(i, view), one.moments(i, view)), 1e-5) << i << " " << view;
+      EXPECT_GT(relative_error(other.moments(i, view), one.moments(i, view)), 1e-3) << i << " " << view;
+    }
+    EXPECT_GT(relative_error(one.moments(i, 0), one.moments(i, 2)), 1e-3) << i;
+  }
+}
+
+TEST_F(CachedLatentsTraining, IsTrainingFromTheImagesWithoutThem) {
+  train(from_images("images-run"));
+  make(caching());
+  fs::remove_all(folder_ / "images");
+  train(from_cache("cache-run"));
+  EXPECT_EQ(losses_of("images-run").size(), 12u + 3u);
+  EXPECT_EQ(losses_of("cache-run"), losses_of("images-run"));
+  expect_same_product("images-run", "cache-run");
+  const auto ancestry_of = [&](const std::string& run) { return parse_json(read_text(folder_ / (run + "/provenance.json")), run)["ancestry"]; };
+  EXPECT_EQ(ancestry_of("cache-run"), ancestry_of("images-run"));
+  EXPECT_EQ(ancestry_of("cache-run")["image_hashes"].size(), 10u);
+  EXPECT_EQ(ancestry_of("cache-run")["patients_of"]["clinic"].size(), 5u);
+}
+
+TEST_F(CachedLatentsTraining, WithoutCropsThereIsNoAugmentation) {
+  for (int i = 0; i < 10; ++i) {  // symmetric images, so that training from them sees no flip either
+    Image image = testing::made_image(i, 16, 16);
+    for (int64_t y = 0; y < 16; ++y)
+      for (int64_t x = 0; x < 8; ++x) std::copy_n(image.at(x, y), 3, image.at(15 - x, y));
+    write_image(folder_ / fmt::format("images/{}.png", i), image);
+  }
+  DataCacheLatentsConfig config = caching();
+  config.crops = 0;
+  make(config);
+  config.latent_type = "fp16", config.run.output = (folder_ / "half").string();
+  make(config);
+  EXPECT_EQ(LatentCache(folder_ / "cache").info().views(), 1);
+  train(from_images("images-run")), train(from_cache("cache-run")), train(from_cache("half-run", "half"));
+  EXPECT_EQ(losses_of("cache-run"), losses_of("images-run"));
+  expect_same_product("images-run", "cache-run");
+  EXPECT_NE(read_text(folder_ / "cache-run/log.txt").find("augmentation is off"), std::string::npos);
+  const auto whole = losses_of("images-run"), half = losses_of("half-run");
+  ASSERT_EQ(half.size(), whole.size());
+  EXPECT_NE(half, whole);
+  for (size_t i = 0; i < whole.size(); ++i) EXPECT_NEAR(half[i] / whole[i], 1, 2e-3) << i;
+}
+
+TEST_F(CachedLatentsTraining, GoesOnExactlyAfterABreak) {
+  DataCacheLatentsConfig cache = caching();
+  cache.crops = 2, cache.latent_type = "fp16";
+  make(cache);
+  train(from_cache("whole"));
+  TrainGeneratorConfig config = from_cache("parts");
+  config.run.resume = "auto";
+  int breaks = 0;
+  for (int64_t row = 4; row < 12; row += 4, ++breaks) {  // SIGTERM once the fourth, then the eighth step is logged
+    const StopSignal stop;
+    std::thread killer([&, row] {
+      const auto rows = [&] {
+        const std::string text = fs::exists(folder_ / "parts/metrics.jsonl") ? read_text(folder_ / "parts/metrics.jsonl") : "";
+        return std::count(text.begin(), text.end(), '\n');
+      };
+      while (rows() < row) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      raise(SIGTERM);
+    });
+    const ExitCode code = train_generator(config, "train", out_);
+    killer.join();
+    if (code == ExitCode::kDone) break;
+    ASSERT_EQ(code, ExitCode::kSaved);
+  }
+  EXPECT_GT(breaks, 0);
+  train(config);
+  EXPECT_EQ(losses_of("parts"), losses_of("whole"));
+  expect_same_product("whole", "parts");
+}
+
+}  // namespace
+}  // namespace defound
