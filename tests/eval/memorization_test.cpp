@@ -21,7 +21,7 @@ using testing::phantom_images;
 using testing::plant_copy;
 using testing::shift_of;
 
-constexpr int64_t kPatients = 80, kPlanted = 20, kPhantomSide = 96;
+constexpr int64_t kPatients = 80, kPlanted = 16, kPhantomSide = 96;
 
 std::vector<int64_t> numbered(int64_t count) {
   std::vector<int64_t> out(static_cast<size_t>(count));

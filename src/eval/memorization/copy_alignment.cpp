@@ -106,7 +106,9 @@ CopyAlignment align_copies(const torch::Tensor& queries, const torch::Tensor& re
     const torch::Tensor smaller = shrink(references, level.side * 4 / 3);   // as fine as a window of 3/4 of the side shows
     for (int64_t step = 0; step < level.steps; ++step) best = improved(best, contrast, smaller);
   }
-  return {best, similarity_of(queries, references, best)};
+  const torch::Tensor first = windows.to(torch::kFloat);   // where there is little to see, steps may lead astray
+  const torch::Tensor before = similarity_of(queries, references, first), after = similarity_of(queries, references, best);
+  return {torch::where((before > after).unsqueeze(1), first, best), torch::maximum(before, after)};
 }
 
 }  // namespace defound
