@@ -12,6 +12,8 @@
 namespace defound {
 namespace {
 
+constexpr double kLeastCopySimilarity = 0.5;   // however little alike the real images are
+
 torch::Tensor chosen_pictures(const torch::Tensor& pictures, const std::vector<int64_t>& rows) {
   return pictures.index_select(0, torch::tensor(rows, torch::kInt64));
 }
@@ -50,6 +52,7 @@ void calibrate(CopyAudit& audit, const Calibration& real, const std::vector<int6
           patients.push_back(std::to_string(real.patients[i]));
   }
   audit.threshold = copy_threshold(first, config.false_alarms / 2);   // set at the rate itself, every other set would exceed it
+  audit.threshold.value = std::max(audit.threshold.value, kLeastCopySimilarity);
   for (const size_t i : second)
     if (real.matches[i].similarity > audit.threshold.value)
       audit.alike.emplace_back(real.rows[i], train[static_cast<size_t>(real.matches[i].reference)]);

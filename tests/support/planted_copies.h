@@ -30,8 +30,8 @@ inline std::vector<Image> phantom_images(const std::string& modality, int64_t co
 /// The part of an image that begins at (left, top), in shares of its sides, at its full size again.
 inline Image crop_of(const Image& image, double left, double top, double share_of_side) {
   const auto width = static_cast<double>(image.width), height = static_cast<double>(image.height);
-  const Box box{left * width, top * height, std::min(share_of_side, 1 - left) * width,
-                std::min(share_of_side, 1 - top) * height};
+  const double wide = std::min(share_of_side, 1 - left - 1e-9), high = std::min(share_of_side, 1 - top - 1e-9);   // rounding
+  const Box box{left * width, top * height, wide * width, high * height};
   return resize(image, box, image.width, image.height, Filter::kBilinear, {0, 0, image.width, image.height});
 }
 

@@ -93,7 +93,7 @@ torch::Tensor similarity_of(const torch::Tensor& queries, const torch::Tensor& r
   const torch::Tensor wanted = unit_length(local_contrast(asked, sigma), cut.inside);
   const torch::Tensor have = unit_length(local_contrast(cut.pictures, sigma), cut.inside), shown = cut.inside.mean({1, 2});
   const torch::Tensor apart = (((asked - cut.pictures) * cut.inside).square().mean({1, 2}) / shown.clamp_min(1e-6)).sqrt();
-  return torch::maximum((wanted * have).sum(1), 1 - apart / kPlainDifference) * (shown >= kLeastShown);
+  return torch::maximum((wanted * have).sum(1), 1 - apart / kPlainDifference).clamp_max(1) * (shown >= kLeastShown);
 }
 
 }  // namespace

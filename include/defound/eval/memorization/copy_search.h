@@ -18,7 +18,7 @@ struct CopyMatch {
 };
 
 struct CopySearchOptions {
-  int64_t candidates = 8;   ///< references a query is aligned with
+  int64_t candidates = 4;   ///< references a query is aligned with
   torch::Device device = torch::kCPU;
 };
 
