@@ -53,7 +53,7 @@ void calibrate(CopyAudit& audit, const Calibration& real, const std::vector<int6
   }
   audit.threshold = copy_threshold(first, config.false_alarms / 2);   // set at the rate itself, every other set would exceed it
   audit.threshold.value = std::max(audit.threshold.value, kLeastCopySimilarity);
-  for (const size_t i : second)
+  for (size_t i = 0; i < real.matches.size(); ++i)
     if (real.matches[i].similarity > audit.threshold.value)
       audit.alike.emplace_back(real.rows[i], train[static_cast<size_t>(real.matches[i].reference)]);
   const auto share = [&](Counts counts) {
