@@ -12,6 +12,7 @@
 #include "audit_filter.h"
 #include "audit_labels.h"
 #include "defound/core/version.h"
+#include "defound/data/load_table.h"
 #include "defound/models/vit.h"
 #include "defound/tensor/device.h"
 #include "text_table.h"
@@ -25,6 +26,7 @@ struct AuditFindings {
   CopyAudit copies;
   std::optional<LabelAudit> labels;
   std::vector<Probe> probes;
+  std::optional<LeakCheck> probe_leaks;   ///< of the real split test into the encoder
   std::optional<ImageTable> filtered;
 };
 
@@ -63,6 +65,7 @@ Json findings_json(const AuditConfig& config, const AuditSets& sets, const Audit
   out["memorization"] = copies_json(sets, found.copies, config);
   if (found.labels) out["label_agreement"] = labels_json(*found.labels);
   if (!found.probes.empty()) out["probes"] = probes_json(found.probes);
+  if (found.probe_leaks) out["probe_leaks"] = leaks_json(*found.probe_leaks);
   if (found.filtered) out["filtered_images"] = found.filtered->size();
   return out;
 }
@@ -73,13 +76,14 @@ void write_audit_report(const fs::path& path, const AuditConfig& config, const A
                             training_row_numbers(sets.reference).size(), fmt::join(config.reference, ", "), version_text()));
   if (found.copies.copies() > 0)
     report.warning(fmt::format("{} synthetic images are copies of real training images.", found.copies.copies()));
-  if (found.copies.threshold.images < static_cast<int64_t>(1 / config.false_alarms))
-    report.warning(
-        fmt::format("The threshold for copies stands on {} real images only; {:.0f} are needed to tell a rate of {:g}.",
-                    found.copies.threshold.images, 1 / config.false_alarms, config.false_alarms));
+  if (const double needed = 2 / config.false_alarms; static_cast<double>(found.copies.threshold.images) < needed - 1)
+    report.warning(fmt::format(
+        "The threshold for copies stands on {} real images only and is extrapolated; {:.0f} are needed to see a rate of {:g}.",
+        found.copies.threshold.images, needed, config.false_alarms));
   if (!found.fidelity.empty()) add_fidelity(report, found.fidelity, config);
   if (found.labels) add_labels(report, *found.labels);
   if (!found.probes.empty()) add_audit_probes(report, found.probes);
+  if (found.probe_leaks) warn_of_leaks(report, *found.probe_leaks);
   add_copies(report, sets, found.copies, config);
   report.write(path);
 }
@@ -125,7 +129,11 @@ ExitCode audit(AuditConfig& config, const std::string& command, std::ostream& ou
   if (encoder) embed_audit_sets(sets, *encoder, config, device);
   if (sets.has_features()) found.fidelity = audit_fidelity(sets, config);
   if (classifier) found.labels = audit_labels(sets, *classifier, config, device);
-  if (config.linear_probe) found.probes = audit_probes(sets, config);
+  if (config.linear_probe) {
+    found.probes = audit_probes(sets, config);
+    const ImageTable test = rows_of_split(sets.reference, "test");
+    if (encoder) found.probe_leaks = check_leaks(encoder->file, test, /*allow_leak=*/true, config.execution.threads);
+  }
   found.copies = audit_copies(sets, config, run, device);
   if (config.write_filtered)
     found.filtered = filter_synthetic(sets, found.copies, config.filter_labels ? &*found.labels : nullptr);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "audit_copies.h"
@@ -98,22 +99,22 @@ void add_copies(Report& report, const AuditSets& sets, const CopyAudit& copies, 
   const auto made = static_cast<double>(std::max<int64_t>(1, sets.synthetic.size()));
   const auto repeated = copies.repeated(sets.synthetic.size());
   const auto duplicates = std::count(repeated.begin(), repeated.end(), true);
+  const auto alarms = std::llround(copies.false_alarm_rate * static_cast<double>(copies.real_similarities.size()));
   report.heading("Copies of training images");
   report.table(
       {"", "images", "share"},
       {{"copies", std::to_string(copies.copies()), fmt::format("{:.2f} %", 100 * static_cast<double>(copies.copies()) / made)},
        {"near-duplicates of another synthetic image", std::to_string(duplicates),
         fmt::format("{:.2f} %", 100 * static_cast<double>(duplicates) / made)},
-       {"false alarms on held-out real images", std::to_string(copies.alike.size()),
+       {"false alarms on held-out real images", std::to_string(alarms),
         fmt::format("{:.2f} % ({:.2f} \u2013 {:.2f})", 100 * copies.false_alarm_rate, 100 * copies.false_alarm_interval.low,
                     100 * copies.false_alarm_interval.high)}});
-  report.paragraph(
-      fmt::format("A copy is more than {:.4f} alike: a share of {:g} of {} real images, of half of the patients, exceeds that "
-                  "with an image of another patient; false "
-                  "alarms are measured on {} images of the other half. Similarity is the correlation of local contrast after "
-                  "each image was turned, moved and scaled "
-                  "onto its most similar training images.",
-                  copies.threshold.value, config.false_alarms, copies.threshold.images, copies.real_similarities.size()));
+  report.paragraph(fmt::format(
+      "A copy is more than {:.4f} alike. At most a share of {:g}, half of the false alarms allowed, of {} real images exceeds "
+      "that with an image of another patient; they belong to one half of the patients, and the false alarms are measured on {} "
+      "images of the other half. Similarity is the correlation of local contrast, or what the plain difference of the pixels says where "
+      "there is little contrast, after an image was turned, moved and scaled onto the training images most like it.",
+      copies.threshold.value, config.false_alarms / 2, copies.threshold.images, copies.real_similarities.size()));
   add_histogram(report, copies);
   add_worst_pairs(report, sets, copies);
   add_duplicates(report, sets, copies);

@@ -21,7 +21,7 @@ using testing::phantom_images;
 using testing::plant_copy;
 using testing::shift_of;
 
-constexpr int64_t kPatients = 80, kPlanted = 20, kPhantomSide = 96;
+constexpr int64_t kPatients = 80, kPlanted = 16, kPhantomSide = 96;
 
 std::vector<int64_t> numbered(int64_t count) {
   std::vector<int64_t> out(static_cast<size_t>(count));
@@ -42,7 +42,7 @@ struct RealImages {
     const auto half = patient_halves(patients, 0);
     for (size_t i = 0; i < matches.size(); ++i) (half[i] == 0 ? set_on : measured).push_back(matches[i].similarity);
   }
-  double threshold() const { return copy_threshold(set_on, 0.01).value; }
+  double threshold() const { return copy_threshold(set_on, 0.005).value; }
   std::vector<CopyMatch> search(const std::vector<Image>& queries) const {
     return find_copies(gray_squares(queries), pictures, std::vector<int64_t>(queries.size(), -1), numbered(kPatients),
                        {.candidates = 3});

@@ -1,6 +1,8 @@
 #pragma once
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -28,8 +30,9 @@ inline std::vector<Image> phantom_images(const std::string& modality, int64_t co
 /// The part of an image that begins at (left, top), in shares of its sides, at its full size again.
 inline Image crop_of(const Image& image, double left, double top, double share_of_side) {
   const auto width = static_cast<double>(image.width), height = static_cast<double>(image.height);
-  return resize(image, {left * width, top * height, share_of_side * width, share_of_side * height}, image.width, image.height,
-                Filter::kBilinear, {0, 0, image.width, image.height});
+  const double wide = std::min(share_of_side, 1 - left - 1e-9), high = std::min(share_of_side, 1 - top - 1e-9);   // rounding
+  const Box box{left * width, top * height, wide * width, high * height};
+  return resize(image, box, image.width, image.height, Filter::kBilinear, {0, 0, image.width, image.height});
 }
 
 /// Moved to the right and down by pixels, black where nothing is left.

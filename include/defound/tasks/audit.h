@@ -20,7 +20,7 @@ struct AuditConfig : Config {
   bool linear_probe = false;
   double probe_strength = 0;
   double false_alarms = 0.01;
-  int64_t candidates = 8, calibration_images = 4000;
+  int64_t candidates = 4, calibration_images = 4000;
   bool write_filtered = false, filter_labels = false;
   int64_t batch_size = 64;
   RunOptions run;

@@ -93,7 +93,7 @@ torch::Tensor similarity_of(const torch::Tensor& queries, const torch::Tensor& r
   const torch::Tensor wanted = unit_length(local_contrast(asked, sigma), cut.inside);
   const torch::Tensor have = unit_length(local_contrast(cut.pictures, sigma), cut.inside), shown = cut.inside.mean({1, 2});
   const torch::Tensor apart = (((asked - cut.pictures) * cut.inside).square().mean({1, 2}) / shown.clamp_min(1e-6)).sqrt();
-  return torch::maximum((wanted * have).sum(1), 1 - apart / kPlainDifference) * (shown >= kLeastShown);
+  return torch::maximum((wanted * have).sum(1), 1 - apart / kPlainDifference).clamp_max(1) * (shown >= kLeastShown);
 }
 
 }  // namespace
@@ -106,7 +106,9 @@ CopyAlignment align_copies(const torch::Tensor& queries, const torch::Tensor& re
     const torch::Tensor smaller = shrink(references, level.side * 4 / 3);   // as fine as a window of 3/4 of the side shows
     for (int64_t step = 0; step < level.steps; ++step) best = improved(best, contrast, smaller);
   }
-  return {best, similarity_of(queries, references, best)};
+  const torch::Tensor first = windows.to(torch::kFloat);   // where there is little to see, steps may lead astray
+  const torch::Tensor before = similarity_of(queries, references, first), after = similarity_of(queries, references, best);
+  return {torch::where((before > after).unsqueeze(1), first, best), torch::maximum(before, after)};
 }
 
 }  // namespace defound

@@ -18,6 +18,11 @@ torch::Tensor window_table() {
   return torch::tensor(values).view({-1, 4});
 }
 
+/// [N, 16, 16]
+torch::Tensor cell_averages(const torch::Tensor& pictures) {
+  return torch::adaptive_avg_pool2d(pictures.unsqueeze(1), {16, 16}).squeeze(1);
+}
+
 /// Each picture by its own flip.
 torch::Tensor turned(const torch::Tensor& pictures, const torch::Tensor& flip) {
   const torch::Tensor wanted = flip.view({-1, 1, 1});
@@ -63,6 +68,27 @@ torch::Tensor flipped_descriptors(const torch::Tensor& pictures) {
   std::vector<torch::Tensor> all;
   for (int64_t flip = 0; flip < 4; ++flip) all.push_back(flipped(cells, flip).flatten(1));
   return torch::stack(all, 1);
+}
+
+torch::Tensor plain_queries(const torch::Tensor& pictures) {
+  const torch::Tensor cells = cell_averages(pictures);   // [M, 16, 16]
+  std::vector<torch::Tensor> all;
+  for (int64_t flip = 0; flip < 4; ++flip) {
+    const torch::Tensor values = flipped(cells, flip).flatten(1);
+    all.push_back(torch::cat({2 * values, torch::ones_like(values.slice(1, 0, 1))}, 1));
+  }
+  return torch::stack(all, 1);
+}
+
+torch::Tensor plain_references(const torch::Tensor& pictures) {
+  const torch::Tensor values = cell_averages(pictures).flatten(1);
+  return torch::cat({values, -values.square().sum(1, /*keepdim=*/true)}, 1).unsqueeze(1);
+}
+
+CopyCandidates joined(const CopyCandidates& one, const CopyCandidates& other) {
+  const auto both = [](const torch::Tensor& a, const torch::Tensor& b) { return torch::cat({a, b}, 1); };
+  return {both(one.reference, other.reference), both(one.flip, other.flip), both(one.window, other.window),
+          both(one.correlation, other.correlation)};
 }
 
 BestCandidates::BestCandidates(int64_t queries, int64_t k, const torch::Device& device)

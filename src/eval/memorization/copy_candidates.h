@@ -20,6 +20,12 @@ torch::Tensor flipped(const torch::Tensor& pictures, int64_t flip);
 /// Descriptors of the whole pictures in the four flips: [M, 4, 256].
 torch::Tensor flipped_descriptors(const torch::Tensor& pictures);
 
+/// Coarse pixels of the whole pictures for the products that rank references by plain difference, which alone tells pictures
+/// with hardly any contrast apart: the product of a query's row and a reference's is |query|^2 - |difference|^2. [M, 4, 257] for
+/// queries in the four flips, [n, 1, 257] for references.
+torch::Tensor plain_queries(const torch::Tensor& pictures);
+torch::Tensor plain_references(const torch::Tensor& pictures);
+
 /// Keeps, for a block of queries, the k best references seen so far.
 class BestCandidates {
  public:
@@ -34,6 +40,9 @@ class BestCandidates {
   torch::Tensor best_, reference_, place_;   // [M, k]; place: flip and window in one number
   int64_t windows_ = 1;
 };
+
+/// The candidates of both.
+CopyCandidates joined(const CopyCandidates& one, const CopyCandidates& other);
 
 /// Aligns each query with its candidates and keeps the best.
 std::vector<CopyMatch> align_candidates(const torch::Tensor& queries, const torch::Tensor& references,

@@ -10,7 +10,7 @@ namespace defound {
 namespace {
 
 constexpr int64_t kQueryBlock = 1024, kReferenceBlock = 8, kDuplicateBlock = 1024;
-constexpr int64_t kDuplicateCandidates = 4;
+constexpr int64_t kDuplicateCandidates = 4, kPlainCandidates = 2;
 constexpr double kDuplicateCorrelation = 0.8;   // of descriptors: images that are less alike need no alignment
 
 void leave_after_signal(int64_t done, int64_t all) {
@@ -42,16 +42,19 @@ std::vector<CopyMatch> find_copies(const torch::Tensor& queries, const torch::Te
   for (int64_t begin = 0; begin < queries.size(0); begin += kQueryBlock) {
     const int64_t end = std::min(queries.size(0), begin + kQueryBlock);
     const torch::Tensor block = queries.slice(0, begin, end);
-    const torch::Tensor asked = flipped_descriptors(gray_values(block, options.device));
+    const torch::Tensor values = gray_values(block, options.device);
+    const torch::Tensor asked = flipped_descriptors(values), plain = plain_queries(values);
     const torch::Tensor asked_patients = numbers(query_patients, begin, end, options.device).unsqueeze(1);
-    BestCandidates best(end - begin, k, options.device);
+    BestCandidates best(end - begin, k, options.device), alike(end - begin, std::min(kPlainCandidates, k), options.device);
     for (int64_t at = 0; at < references.size(0); at += kReferenceBlock) {
       leave_after_signal(begin, queries.size(0));
       const int64_t to = std::min(references.size(0), at + kReferenceBlock);
-      const torch::Tensor known = window_descriptors(gray_values(references.slice(0, at, to), options.device));
-      best.add(correlate(asked, known), at, asked_patients == numbers(reference_patients, at, to, options.device).unsqueeze(0));
+      const torch::Tensor known = gray_values(references.slice(0, at, to), options.device);
+      const torch::Tensor barred = asked_patients == numbers(reference_patients, at, to, options.device).unsqueeze(0);
+      best.add(correlate(asked, window_descriptors(known)), at, barred);
+      alike.add(correlate(plain, plain_references(known)), at, barred);
     }
-    for (CopyMatch& match : align_candidates(block, references, best.take(), options)) matches.push_back(match);
+    for (CopyMatch& match : align_candidates(block, references, joined(best.take(), alike.take()), options)) matches.push_back(match);
     if (done) done(end);
   }
   return matches;
@@ -63,19 +66,22 @@ std::vector<SimilarPair> find_duplicates(const torch::Tensor& images, double thr
   std::vector<SimilarPair> pairs;
   for (int64_t begin = 0; begin < images.size(0); begin += kDuplicateBlock) {
     const int64_t end = std::min(images.size(0), begin + kDuplicateBlock);
-    const torch::Tensor block = images.slice(0, begin, end), asked = flipped_descriptors(gray_values(block, options.device));
+    const torch::Tensor block = images.slice(0, begin, end), values = gray_values(block, options.device);
+    const torch::Tensor asked = flipped_descriptors(values), plain = plain_queries(values);
     const torch::Tensor own = torch::arange(begin, end, torch::TensorOptions(torch::kInt64).device(options.device))
                                   .unsqueeze(1);
-    BestCandidates best(end - begin, kDuplicateCandidates, options.device);
+    BestCandidates best(end - begin, kDuplicateCandidates, options.device), alike(end - begin, kPlainCandidates, options.device);
     for (int64_t at = 0; at < end; at += kDuplicateBlock) {
       leave_after_signal(begin, images.size(0));
       const int64_t to = std::min(end, at + kDuplicateBlock);
-      const torch::Tensor known = whole_descriptors(gray_values(images.slice(0, at, to), options.device)).unsqueeze(1);
-      best.add(correlate(asked, known), at, torch::arange(at, to, own.options()).unsqueeze(0) >= own);   // only images before
+      const torch::Tensor known = gray_values(images.slice(0, at, to), options.device);
+      const torch::Tensor later = torch::arange(at, to, own.options()).unsqueeze(0) >= own;
+      best.add(correlate(asked, whole_descriptors(known).unsqueeze(1)), at, later);
+      alike.add(correlate(plain, plain_references(known)), at, later);
     }
     CopyCandidates candidates = best.take();
     candidates.reference.masked_fill_(candidates.correlation < kDuplicateCorrelation, -1);
-    const auto matches = align_candidates(block, images, candidates, options);
+    const auto matches = align_candidates(block, images, joined(candidates, alike.take()), options);
     for (size_t i = 0; i < matches.size(); ++i)
       if (matches[i].reference >= 0 && matches[i].similarity >= threshold)
         pairs.push_back({matches[i].reference, begin + static_cast<int64_t>(i), matches[i].similarity});

@@ -18,14 +18,15 @@ struct CopyMatch {
 };
 
 struct CopySearchOptions {
-  int64_t candidates = 8;   ///< references a query is aligned with
+  int64_t candidates = 4;   ///< references a query is aligned with
   torch::Device device = torch::kCPU;
 };
 
 /// The most similar reference [N, 96, 96] of each query [M, 96, 96] (gray, uint8, CPU; may be mapped from files). Two
 /// stages: products of descriptors of the query in its four flips with those of all windows of all references, in blocks,
-/// give the candidates; these are aligned. A pair with patients[query] == patients[reference] is passed over. `done` is
-/// told how many queries are finished. Ends (exit 75) after a signal.
+/// give the candidates, and the plain difference of coarse pixels two more; all of them are aligned. A pair with
+/// patients[query] == patients[reference] is passed over. `done` is told how many queries are finished. Ends (exit 75)
+/// after a signal.
 std::vector<CopyMatch> find_copies(const torch::Tensor& queries, const torch::Tensor& references,
                                    const std::vector<int64_t>& query_patients, const std::vector<int64_t>& reference_patients,
                                    const CopySearchOptions& options, const std::function<void(int64_t)>& done = {});
