@@ -2,7 +2,9 @@
 
 #include "defound/core/error.h"
 #include "defound/core/log.h"
+#include "defound/core/publish_folder.h"
 #include "defound/models/merge_lora.h"
+#include "defound/run/provenance.h"
 #include "defound/tensor/weights_reader.h"
 #include "weights_text.h"
 
@@ -24,11 +26,16 @@ void check_merge(const WeightsMergeConfig& config, bool is_file) {
 
 std::string merge_into_folder(const WeightsMergeConfig& config) {
   Generator generator = Generator::load(config.base);
+  Ancestry ancestry = read_ancestry(config.base);
   for (const std::string& item : config.lora) {
     const LoraChoice choice = parse_lora_choice(item);
     merge_lora(generator, read_lora(choice.file), choice.scale);
+    ancestry.add(read_ancestry(choice.file));
   }
-  generator.save(config.output);
+  publish_folder(config.output, [&](const fs::path& fresh) {
+    generator.save(fresh);
+    Provenance(fresh / "provenance.json").set_ancestry(ancestry);
+  });
   return printable(fmt::format("{}: a generator folder with {} adapters merged", config.output, config.lora.size())) + "\n";
 }
 

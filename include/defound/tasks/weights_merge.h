@@ -16,9 +16,9 @@ struct WeightsMergeConfig : Config {
 };
 
 /// Adds LoRA adapters to the weights that they change, so that no adapter is needed any more: `base` is a generator folder
-/// (the output is one too, and knows the adapters' labels) or a file of UNet weights (the output is a .safetensors file of
-/// the same types). Returns what was written. Rejects (exit 2) an output that is there already, without `overwrite`, and
-/// adapters of another model.
+/// (the output is one too, and knows the adapters' labels and ancestry) or a file of UNet weights (the output is a
+/// .safetensors file of the same types). Returns what was written. Rejects (exit 2) an output that is there already, without
+/// `overwrite`, and adapters of another model.
 std::string weights_merge(WeightsMergeConfig& config);
 
 }  // namespace defound
