@@ -24,7 +24,7 @@ class CachedLatentsTraining : public ::testing::Test {
     std::string rows = "path,label,patient,split,prompt,dataset\n";
     for (int i = 0; i < 10; ++i) {
       write_made_image(folder_ / "images", fmt::format("{}.png", i), i);
-      rows += fmt::format("{}.png,{},patient {},{},{},clinic\n", i, i % 2 == 0 ? "mild_npdr" : "normal", i / 2, i < 8 ? "train" : "val", i % 4 == 0 ? "Mild, early" : "");
+      rows += fmt::format("{}.png,{},patient {},{},{},clinic\n", i, i % 2 == 0 ? "mild_npdr" : "normal", i / 2, i < 8 ? "train" : "val", i % 4 == 0 ? "\"Mild, early\"" : "");
     }
     folder_.write("images/manifest.csv", rows);
   }
