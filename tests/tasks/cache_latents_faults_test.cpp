@@ -47,7 +47,7 @@ class CachedLatentsFaults : public testing::CachedLatentsTraining {
 
 TEST_F(CachedLatentsFaults, StoppedCacheIsMadeUpToTheSameBytes) {
   DataCacheLatentsConfig config = caching("whole");
-  config.images_per_shard = 1, config.crops = 8;
+  config.images_per_shard = 1, config.crops = 24;
   make(config);
   config.run.output = (folder_ / "parts").string(), config.run.resume = "auto";
   ASSERT_EQ(stop_at("latents-000001.safetensors", config), ExitCode::kSaved);
@@ -162,7 +162,7 @@ TEST_F(CachedLatentsFaults, LabelTablesNeedNoTexts) {
 
 TEST_F(CachedLatentsFaults, CommandGoesOnAfterAKill) {
   const auto run = [&](const std::string& line) { return testing::run_command("cd " + folder_.path().string() + " && " + line); };
-  const std::string line = "defound-data cache-latents --generator " + kStableDiffusion.string() + " --data images --resolution 16 --crops 16 "
+  const std::string line = "defound-data cache-latents --generator " + kStableDiffusion.string() + " --data images --resolution 16 --crops 8 "
                            "--images_per_shard 1 --batch_size 1 --threads 1 --num_workers 1 --log_level warn";
   const auto whole = run(line + " --output whole");
   ASSERT_EQ(whole.exit_code, 0) << whole.output;

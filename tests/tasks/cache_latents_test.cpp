@@ -106,11 +106,12 @@ TEST_F(CachedLatentsTraining, GoesOnExactlyAfterABreak) {
   DataCacheLatentsConfig cache = caching();
   cache.crops = 2, cache.latent_type = "fp16";
   make(cache);
-  train(from_cache("whole"));
-  TrainGeneratorConfig config = from_cache("parts");
-  config.run.resume = "auto";
+  TrainGeneratorConfig config = from_cache("whole");
+  config.train.max_train_steps = 40;
+  train(config);
+  config.run.output = (folder_ / "parts").string(), config.run.resume = "auto";
   int breaks = 0;
-  for (int64_t row = 4; row < 12; row += 4, ++breaks) {  // SIGTERM once the fourth, then the eighth step is logged
+  for (int64_t row = 5; row < 20; row += 9, ++breaks) {  // SIGTERM once so many rows are logged
     const StopSignal stop;
     const std::jthread killer([&, row](const std::stop_token& over) {
       const auto rows = [&] {
