@@ -45,7 +45,7 @@ class CachedLatentsTraining : public ::testing::Test {
   TrainGeneratorConfig training(const std::string& output) const {
     TrainGeneratorConfig config;
     config.init = kStableDiffusion.string();
-    config.prompt_template = "a photo of {label}";
+    config.prompt_template = {"a photo of {label}"};
     config.resolution = 16, config.sample_steps = 1;
     config.condition_dropout = 0.3;
     config.train.max_train_steps = 12, config.train.batch_size = 4, config.train.log_every = 1;

@@ -96,7 +96,7 @@ TEST_F(CachedLatentsFaults, UnfitOptionsAreRefused) {
   TrainGeneratorConfig config = from_cache("run");
   config.resolution = 32;
   expect_rejected(config, "holds latents of 16 px images; --resolution is 32");
-  config = from_cache("run"), config.prompt_template = "an image of {label}";
+  config = from_cache("run"), config.prompt_template = {"an image of {label}"};
   expect_rejected(config, "the prompt 'an image of normal'");
   config = from_cache("run"), config.data.data = {(folder_ / "images").string()};
   expect_rejected(config, "leave --data");
