@@ -50,6 +50,11 @@ LatentCacheInfo LatentCacheInfo::read(const fs::path& file) {
   const Json known = to_json(info);
   for (const auto& [key, value] : known.items())
     if (!values.contains(key)) reject("{}: \"{}\" is missing", file.string(), key);
+  try {
+    check_ranges(info);
+  } catch (const Error& e) {
+    reject("{}: {}", file.string(), e.what());
+  }
   if (info.training_images > info.images)
     reject("{}: {} training_images of {} images", file.string(), info.training_images, info.images);
   if (info.prompts > 0 && (info.tokens < 1 || info.token_width < 1))

@@ -20,7 +20,7 @@ void DataCacheLatentsConfig::visit(Visitor& v) {
   v(field("latent_type", "number format of the cached latents and texts: fp16, fp32").one_of({"fp16", "fp32"}), latent_type);
   v(field("images_per_shard", "images whose latents go into one file, which is made in one piece").range(1, 65536),
     images_per_shard);
-  v(field("batch_size", "crops encoded together").range(1, 65536).may_change(), batch_size);
+  v(field("batch_size", "crops encoded together, each with its mirror image").range(1, 65536).may_change(), batch_size);
   data.visit(v);
   run.visit(v);
   execution.visit(v);

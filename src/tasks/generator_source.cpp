@@ -115,7 +115,8 @@ std::unique_ptr<Dataset> GeneratorSource::held_out_set() const {
 torch::Tensor GeneratorSource::latents(Generator& generator, const Batch& batch, const Draws& draws) const {
   const torch::NoGradGuard no_grad;
   if (!cache_) return generator.encode(batch.images, draws, batch.ids).to(torch::kFloat);
-  const auto halves = batch.images.chunk(2, 1);  // mean and log variance, [N, C, h, w] each
+  // mean and log variance, [N, C, h, w] each, laid out as the vae makes them, so that the UNet computes the same bits
+  const auto halves = batch.images.contiguous(torch::MemoryFormat::ChannelsLast).chunk(2, 1);
   return generator.draw_latents({halves[0], halves[1]}, draws, batch.ids);
 }
 

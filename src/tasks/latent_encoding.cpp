@@ -49,29 +49,29 @@ void check_encoded(const torch::Tensor& encoded, int64_t first_crop, int64_t cro
 torch::Tensor encode_latent_shard(const LatentShards& shards, int64_t shard, const LatentEncoding& encoding,
                                   const std::function<void(int64_t)>& progress) {
   const LatentCacheInfo& info = shards.info();
-  const int64_t first = info.first_image(shard), images = info.images_in(shard), crops = std::max<int64_t>(1, info.crops);
+  const int64_t first = info.first_image(shard), count = info.images_in(shard), crops = std::max<int64_t>(1, info.crops);
   ImageTable rows{{}, encoding.table.classes, encoding.table.extra_columns};
-  rows.rows.assign(encoding.table.rows.begin() + first, encoding.table.rows.begin() + first + images);
+  rows.rows.assign(encoding.table.rows.begin() + first, encoding.table.rows.begin() + first + count);
   const CropDataset dataset(info, std::move(rows), first);
   LoaderOptions options{
       .batch_size = encoding.batch_size, .num_workers = encoding.num_workers, .shuffle = false, .drop_last = false};
   options.pin_memory = encoding.device.is_cuda();
   Loader loader(dataset, options);
   torch::Tensor moments =
-      torch::empty({images * crops, info.flips(), 2 * info.channels, info.height, info.width}, shards.type());
+      torch::empty({count * crops, info.flips(), 2 * info.channels, info.height, info.width}, shards.type());
   for (int64_t done = 0; done < dataset.size();) {
     if (StopSignal::requested()) return {};
     const Batch batch = loader.next().to(encoding.device);
     const torch::Tensor part = moments.slice(0, done, done + batch.size());
-    for (int64_t flip = 0; flip < info.flips(); ++flip) {
-      const LatentGaussian gaussian = encoding.generator.latent_gaussian(flip == 0 ? batch.images : batch.images.flip(3));
-      part.select(1, flip).copy_(torch::cat({gaussian.mean, gaussian.logvar}, 1));
-    }
+    const torch::Tensor images = info.flips() == 1 ? batch.images : torch::cat({batch.images, batch.images.flip(3)});
+    const LatentGaussian gaussian = encoding.generator.latent_gaussian(images);
+    const torch::Tensor both = torch::cat({gaussian.mean, gaussian.logvar}, 1);  // [flips n, 2 C, h, w]
+    part.copy_(both.unflatten(0, {info.flips(), batch.size()}).transpose(0, 1));
     check_encoded(part, done, crops, first, encoding.table);
     done += batch.size();
     progress(done / crops);
   }
-  return moments.view({images, info.views(), 2 * info.channels, info.height, info.width});
+  return moments.view({count, info.views(), 2 * info.channels, info.height, info.width});
 }
 
 }  // namespace defound

@@ -10,7 +10,7 @@ struct LatentEncoding {
   Generator& generator;       ///< its vae on `device`; the model is not used
   torch::Device device;
   const ImageTable& table;    ///< every image of the cache
-  int64_t batch_size = 1;     ///< crops encoded together
+  int64_t batch_size = 1;     ///< crops encoded together, each with its mirror image
   int64_t num_workers = 0;    ///< threads that decode ahead
 };
 

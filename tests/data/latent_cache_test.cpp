@@ -81,9 +81,11 @@ TEST_F(LatentCacheFiles, OfAnotherKindAreRejected) {
 TEST_F(LatentCacheFiles, WrongSettingsAreRejectedByKey) {
   const std::string good = read_text(made_.path() / "cache.json");
   const std::vector<std::tuple<std::string, Json, std::string>> faults = {
-      {"height", -1, "height"}, {"height", 1 << 20, "height"}, {"images", 0, "images"}, {"latent_type", "fp8", "latent_type"}, {"training_images", 6, "6 training_images of 5"},
-      {"crops", 1000, "crops"}, {"classes", Json::array({1}), "classes"}, {"format_version", 2, "format_version"}, {"height", 2.5, "height"}, {"widht", 2, "width"},
-      {"tokens", 0, "2 prompts without tokens"}, {"images", 6, "latents-000000"}};  // another id: the files are of another cache
+      {"height", -1, "height"}, {"height", 1 << 20, "height"}, {"height", 2.5, "height"}, {"widht", 2, "width"},
+      {"images", 0, "images"}, {"images_per_shard", 0, "images_per_shard"}, {"training_images", 6, "6 training_images of 5"},
+      {"latent_type", "fp8", "latent_type"}, {"crops", 1000, "crops"}, {"classes", Json::array({1}), "classes"},
+      {"format_version", 2, "format_version"}, {"tokens", 0, "2 prompts without tokens"},
+      {"seed", 4, "latents-000000"}};  // another id: the files are of another cache
   for (const auto& [key, value, word] : faults) {
     set_key(key, value);
     expect_rejected({word});

@@ -24,7 +24,7 @@ class CachedLatentsTraining : public ::testing::Test {
     std::string rows = "path,label,patient,split,prompt,dataset\n";
     for (int i = 0; i < 10; ++i) {
       write_made_image(folder_ / "images", fmt::format("{}.png", i), i);
-      rows += fmt::format("{}.png,{},patient {},{},{},clinic\n", i, i % 2 == 0 ? "mild_npdr" : "normal", i / 2, i < 8 ? "train" : "val", i % 4 == 0 ? "Mild, early" : "");
+      rows += fmt::format("{}.png,{},patient {},{},{},clinic\n", i, i % 2 == 0 ? "mild_npdr" : "normal", i / 2, i < 8 ? "train" : "val", i % 4 == 0 ? "\"Mild, early\"" : "");
     }
     folder_.write("images/manifest.csv", rows);
   }
@@ -45,7 +45,7 @@ class CachedLatentsTraining : public ::testing::Test {
   TrainGeneratorConfig training(const std::string& output) const {
     TrainGeneratorConfig config;
     config.init = kStableDiffusion.string();
-    config.prompt_template = "a photo of {label}";
+    config.prompt_template = {"a photo of {label}"};
     config.resolution = 16, config.sample_steps = 1;
     config.condition_dropout = 0.3;
     config.train.max_train_steps = 12, config.train.batch_size = 4, config.train.log_every = 1;
