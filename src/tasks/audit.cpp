@@ -76,7 +76,7 @@ void write_audit_report(const fs::path& path, const AuditConfig& config, const A
                             training_row_numbers(sets.reference).size(), fmt::join(config.reference, ", "), version_text()));
   if (found.copies.copies() > 0)
     report.warning(fmt::format("{} synthetic images are copies of real training images.", found.copies.copies()));
-  if (const double needed = 2 / config.false_alarms; static_cast<double>(found.copies.threshold.images) < needed - 1)
+  if (const double needed = 1 / config.false_alarms; static_cast<double>(found.copies.threshold.images) < needed - 1)
     report.warning(fmt::format(
         "The threshold for copies stands on {} real images only and is extrapolated; {:.0f} are needed to see a rate of {:g}.",
         found.copies.threshold.images, needed, config.false_alarms));

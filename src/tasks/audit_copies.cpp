@@ -51,7 +51,7 @@ void calibrate(CopyAudit& audit, const Calibration& real, const std::vector<int6
       second.push_back(i), audit.real_similarities.push_back(real.matches[i].similarity),
           patients.push_back(std::to_string(real.patients[i]));
   }
-  audit.threshold = copy_threshold(first, config.false_alarms / 2);   // set at the rate itself, every other set would exceed it
+  audit.threshold = copy_threshold(first, config.false_alarms);
   audit.threshold.value = std::max(audit.threshold.value, kLeastCopySimilarity);
   for (size_t i = 0; i < real.matches.size(); ++i)
     if (real.matches[i].similarity > audit.threshold.value)

@@ -110,11 +110,11 @@ void add_copies(Report& report, const AuditSets& sets, const CopyAudit& copies, 
         fmt::format("{:.2f} % ({:.2f} \u2013 {:.2f})", 100 * copies.false_alarm_rate, 100 * copies.false_alarm_interval.low,
                     100 * copies.false_alarm_interval.high)}});
   report.paragraph(fmt::format(
-      "A copy is more than {:.4f} alike. At most a share of {:g}, half of the false alarms allowed, of {} real images exceeds "
-      "that with an image of another patient; they belong to one half of the patients, and the false alarms are measured on {} "
-      "images of the other half. Similarity is the correlation of local contrast, or what the plain difference of the pixels says where "
-      "there is little contrast, after an image was turned, moved and scaled onto the training images most like it.",
-      copies.threshold.value, config.false_alarms / 2, copies.threshold.images, copies.real_similarities.size()));
+      "A copy is more than {:.4f} alike. At most a share of {:g} of {} real images, of one half of the patients, exceeds that "
+      "with an image of another patient; the false alarms are measured on {} images of the other half. Similarity is the "
+      "correlation of local contrast, or what the plain difference of the pixels says where there is little contrast, after "
+      "an image was turned, moved and scaled onto the training images most like it.",
+      copies.threshold.value, config.false_alarms, copies.threshold.images, copies.real_similarities.size()));
   add_histogram(report, copies);
   add_worst_pairs(report, sets, copies);
   add_duplicates(report, sets, copies);

@@ -30,8 +30,8 @@ CopyThreshold copy_threshold(std::vector<double> similarities, double rate) {
   std::sort(similarities.begin(), similarities.end());
   const auto n = static_cast<int64_t>(similarities.size());
   const auto rank = static_cast<int64_t>(std::ceil(static_cast<double>(n + 1) * (1 - rate) - 1e-9));
-  if (rank <= n) return {similarities[static_cast<size_t>(std::max<int64_t>(rank, 1) - 1)], n};
-  return {std::max(similarities.back(), normal_bound(similarities, rate)), n};
+  const double ranked = similarities[static_cast<size_t>(std::clamp<int64_t>(rank, 1, n) - 1)];
+  return {std::max(ranked, normal_bound(similarities, rate / 2)), n};
 }
 
 std::vector<uint8_t> patient_halves(std::span<const int64_t> patients, uint64_t seed) {

@@ -12,9 +12,9 @@ struct CopyThreshold {
 };
 
 /// The similarity that a share `rate` of real images would exceed with the most similar image of another patient: the
-/// ceil((n + 1) (1 - rate))-th of n values, so that a new image exceeds it with at most that chance (split conformal
-/// prediction, Vovk et al. 2005). Where n is too small for that: the highest value, or, if that is more, what the rate
-/// gives under a normal distribution of their Fisher transforms.
+/// ceil((n + 1) (1 - rate))-th of n values (the highest when n is too small), so that a new image exceeds it with at most
+/// that chance (split conformal prediction, Vovk et al. 2005). Of few images such a rank is off by a factor; so at least
+/// what half the rate gives under a normal distribution of the values' Fisher transforms.
 CopyThreshold copy_threshold(std::vector<double> similarities, double rate);
 
 /// Which of two halves each patient belongs to (0 or 1), the same for all their images; drawn from `seed`, even in number.
