@@ -18,8 +18,9 @@ uint64_t parse_seed(const std::string& text, const std::string& origin) {
 }  // namespace
 
 RedrawnImages::RedrawnImages(fs::path file, const std::vector<fs::path>& others) : file_(std::move(file)) {
-  for (const fs::path& other : others) read(other, others_);
   read(file_, rows_);
+  read(file_, known_);
+  for (const fs::path& other : others) read(other, known_);
 }
 
 void RedrawnImages::read(const fs::path& file, Rows& rows) {
@@ -27,28 +28,30 @@ void RedrawnImages::read(const fs::path& file, Rows& rows) {
   const auto records = parse_csv(read_text(file), file.string());
   for (size_t i = 1; i < records.size(); ++i) {
     const std::string origin = fmt::format("{}:{}", file.string(), records[i].line);
-    if (records[i].fields.size() != 3) reject("{}: expected path,seed,redrawn", origin);
-    rows[records[i].fields[0]] = {parse_seed(records[i].fields[1], origin), parse_seed(records[i].fields[2], origin)};
+    const auto& fields = records[i].fields;
+    if (fields.size() != 3) reject("{}: expected path,seed,redrawn", origin);
+    rows[fields[0]][parse_seed(fields[1], origin)] = parse_seed(fields[2], origin);
   }
 }
 
 void RedrawnImages::apply(PlannedImage& image) const {
-  for (const Rows* rows : {&others_, &rows_})
-    if (const auto row = rows->find(image.path); row != rows->end() && row->second.first == image.seed) {
-      image.seed = row->second.seed;
-      return;
-    }
+  const auto row = known_.find(image.path);
+  if (row == known_.end()) return;
+  for (size_t steps = 0; steps < row->second.size(); ++steps)   // no more, whatever a file says
+    if (const auto step = row->second.find(image.seed); step != row->second.end()) image.seed = step->second;
 }
 
 void RedrawnImages::redraw(PlannedImage& image) {
-  const auto row = rows_.try_emplace(image.path, Row{image.seed, image.seed}).first;
-  image.seed = row->second.seed = redrawn_seed(row->second.seed);
+  const uint64_t next = redrawn_seed(image.seed);
+  rows_[image.path][image.seed] = known_[image.path][image.seed] = next;
+  image.seed = next;
   save();
 }
 
 void RedrawnImages::save() const {
   std::string text = csv_line({"path", "seed", "redrawn"});
-  for (const auto& [path, row] : rows_) text += csv_line({path, std::to_string(row.first), std::to_string(row.seed)});
+  for (const auto& [path, steps] : rows_)
+    for (const auto& [seed, redrawn] : steps) text += csv_line({path, std::to_string(seed), std::to_string(redrawn)});
   write_atomic(file_, text);
 }
 

@@ -22,15 +22,13 @@ class RedrawnImages {
   size_t size() const { return rows_.size(); }   ///< of this process
 
  private:
-  struct Row {
-    uint64_t first = 0, seed = 0;
-  };
-  using Rows = std::map<std::string, Row>;   ///< by path
+  using Steps = std::map<uint64_t, uint64_t>;        ///< from a seed to the one that stands in for it
+  using Rows = std::map<std::string, Steps>;         ///< by path
   static void read(const fs::path& file, Rows& rows);
   void save() const;
 
   fs::path file_;
-  Rows rows_, others_;
+  Rows rows_, known_;   ///< of this process, of all
 };
 
 }  // namespace defound

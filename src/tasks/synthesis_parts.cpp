@@ -34,7 +34,10 @@ std::string environment(const char* name) {
 std::set<std::string> names_in(const fs::path& folder) {
   std::set<std::string> names;
   if (!is_there(folder)) return names;
-  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    names.insert(entry->path().filename().string());
+  if (error) fail("cannot read the folder {}: {}", folder.string(), error.message());
   return names;
 }
 

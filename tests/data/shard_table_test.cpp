@@ -142,7 +142,7 @@ TEST(ShardTable, FaultsAreNamed) {
   write_shard(made.folder / "text.tar", {{"a.txt", "x"}});
   EXPECT_TRUE(tells(packed_fault(made.folder / "text.tar"), "text.tar holds no image"));
   fs::resize_file(made.folder / "shards/shard-000001.tar", 1024);
-  EXPECT_TRUE(tells(packed_fault(made.pattern()), "shard-000001.tar: the tar archive ends without its end mark"));
+  EXPECT_TRUE(tells(packed_fault(made.pattern()), "shard-000001.tar: the member at byte 0 claims"));
 }
 
 TEST(ImageFiles, ThousandsOfShardsKeepNoDescriptor) {

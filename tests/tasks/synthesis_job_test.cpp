@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <set>
 
+#include "defound/core/error.h"
 #include "defound/data/check_images.h"
 #include "defound/data/csv.h"
 #include "defound/data/load_table.h"
@@ -174,6 +175,18 @@ TEST_P(SynthesisJob, WhatAMergeFindsDamagedIsNamed) {
   EXPECT_EQ(made_.run("set", "", true), ExitCode::kDone);
 }
 
+TEST_P(SynthesisJob, WhatIsNoPartOfThisJobIsRefused) {
+  for (const char* part : {"2/2", "1", "-1/2", "0/0", "1/2/3", "x/2"})
+    expect_error(ExitCode::kUsage, "--part", [&] { made_.run("wrong", part); });
+  expect_error(ExitCode::kUsage, "contradict", [&] { made_.run("wrong", "0/2", true); });
+  expect_error(ExitCode::kUsage, "holds no parts", [&] { made_.run("wrong", "", true); });
+  EXPECT_FALSE(fs::exists(made_.folder / "wrong"));
+  made_.run("set", "0/2"), made_.run("set", "1/2"), made_.run("set", "2/3");
+  expect_error(ExitCode::kUsage, "several divisions, by 2 and by 3", [&] { made_.run("set", "", true); });
+  fs::remove_all(made_.folder / "set/parts/00000-of-00002"), fs::remove_all(made_.folder / "set/parts/00001-of-00002");
+  expect_error(ExitCode::kUsage, "2 of 3 parts are not done: 0/3, 1/3", [&] { made_.run("set", "", true); });
+}
+
 TEST_P(SynthesisJob, AFullDiskAndAReadOnlyFolderAreSaidAndHealed) {
   made_.config.count = {"healthy=12"};
   made_.config.images_per_shard = 12;
@@ -192,7 +205,7 @@ TEST_P(SynthesisJob, AFullDiskAndAReadOnlyFolderAreSaidAndHealed) {
   EXPECT_EQ(made_.run("full"), ExitCode::kDone);
   EXPECT_EQ(made_.product("full"), made_.product("whole"));
   fs::create_directory(made_.folder / "locked");
-  fs::permissions(made_.folder / "locked", fs::perms::owner_read | fs::perms::owner_exec);
+  fs::permissions(made_.folder / "locked", fs::perms(0555));
   const testing::OrdinaryUser user;
   expect_error(ExitCode::kFailed, "Permission denied", [&] { made_.run("locked"); });
   expect_error(ExitCode::kFailed, "Permission denied", [&] { made_.run("locked", "0/2"); });
@@ -231,12 +244,15 @@ TEST(SynthesisShards, EveryShardHoldsImagesOfSeveralLabels) {
 
 TEST(SynthesisFolders, NoFolderHoldsMoreThanTenThousandFiles) {
   MadeSynthesis made;
-  made.config.count = {"ill=10001"}, made.config.batch_size = 4096;
-  made.run("set");
-  EXPECT_TRUE(fs::exists(made.folder / "set/ill/0000/ill_009999.png"));
-  EXPECT_TRUE(fs::exists(made.folder / "set/ill/0001/ill_010000.png"));
-  const auto files = std::distance(fs::directory_iterator(made.folder / "set/ill/0000"), fs::directory_iterator());
-  EXPECT_EQ(files, 10000);
+  made.config.count = {"ill=20001", "healthy=10000"};
+  made.generator.draw = [](auto, auto) -> std::vector<Image> { fail("no image is needed"); };
+  expect_error(ExitCode::kFailed, "no image is needed", [&] { made.run("set"); });
+  std::map<std::string, int64_t> files;
+  for (const CsvRecord& row : parse_csv(read_text(made.folder / "set/plan.csv"), "plan.csv"))
+    ++files[fs::path(row.fields[0]).parent_path()];
+  files.erase("");   // the header
+  EXPECT_EQ(files,
+            (std::map<std::string, int64_t>{{"healthy", 10000}, {"ill/0000", 10000}, {"ill/0001", 10000}, {"ill/0002", 1}}));
 }
 
 TEST(SynthesisFolders, LeftoversOfKilledProcessesGoAndForeignHiddenFilesStay) {
@@ -252,14 +268,14 @@ TEST(SynthesisFolders, LeftoversOfKilledProcessesGoAndForeignHiddenFilesStay) {
   EXPECT_TRUE(fs::exists(made.folder / "set/ill/ill_000002.png"));
 }
 
-TEST(SynthesisBench, AJobOfTwoThousandRowsIsMadeMergedAndStartedAgain) {
-  for (const char* format : {"shards", "folder"}) {
+TEST(SynthesisBench, AJobOfThousandsOfRowsIsMadeMergedAndStartedAgain) {
+  for (const auto& [format, rows] : {std::pair("shards", 2000), std::pair("folder", 200)}) {
     const testing::TempFolder folder;
     BenchSynthesizePlanConfig config;
-    config.rows = 2000, config.parts = 3, config.images_per_shard = 100, config.format = format;
+    config.rows = rows, config.parts = 3, config.images_per_shard = 100, config.format = format;
     config.output = (folder / "set").string();
     const Json row = bench_synthesize_plan(config);
-    EXPECT_EQ(row["rows_read"], 2000);
+    EXPECT_EQ(row["rows_read"], rows);
     EXPECT_LT(row["second_start_seconds"].get<double>(), 10);
     EXPECT_LT(row["read_peak_megabytes"].get<double>() - row["start_peak_megabytes"].get<double>(), 100);
   }

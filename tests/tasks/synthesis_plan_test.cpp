@@ -97,6 +97,24 @@ TEST(SynthesisPlan, WhatCannotBePlannedIsRefused) {
   refuses(false, "was not trained on this combination", [](auto& config) { config.count = {"ill|healthy=2"}; });
 }
 
+TEST(SynthesisPlan, BalancesToANumberOrToAMultipleOfALabel) {
+  MadePlan made(false);
+  made.config.data.data = {
+      made.folder.write("real.csv", "path,label\na.png,healthy\nb.png,healthy\nc.png,healthy\nd.png,ill\n").string()};
+  made.config.balance_to = "4";
+  EXPECT_EQ(made.labels(), (Counts{{"healthy", 1}, {"ill", 3}}));
+  made.config.balance_to = "2x:healthy";
+  EXPECT_EQ(made.labels(), (Counts{{"healthy", 3}, {"ill", 5}}));
+  for (const auto& [text, words] :
+       {std::pair("1", "--data has 1 images or more of every label"), std::pair("2x:helthy", "did you mean 'healthy'"),
+        std::pair("many", "'many' is not a number"), std::pair("9999999x:healthy", "are more than")}) {
+    made.config.balance_to = text;
+    made.refuses(words);
+  }
+  made.config.data.data.clear();
+  made.refuses("needs --data");
+}
+
 TEST(SynthesisPlan, ACombinationThatTheGeneratorKnowsIsALabel) {
   MadePlan made(false);
   made.generator.labels = {"healthy", "healthy|ill"};
@@ -123,6 +141,12 @@ TEST(SynthesisPlan, ADryRunSaysClassesPartsAndDisk) {
                                    std::string("not known before a start"), std::string("disk")})
     EXPECT_NE(out.str().find(words), std::string::npos) << words << "\n" << out.str();
   EXPECT_FALSE(fs::exists(made.folder / "set"));
+  SynthesizeConfig job = made.config;   // the rate is known once a start has made images
+  job.execution.dry_run = false, job.count = {"8"}, job.part.clear();
+  synthesize(job, made.generator, "test", out);
+  job.execution.dry_run = true;
+  synthesize(job, made.generator, "test", out);
+  EXPECT_NE(out.str().find(" images/s at the last start"), std::string::npos) << out.str();
 }
 
 }  // namespace

@@ -1,11 +1,16 @@
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "defound/core/error.h"
 #include "defound/core/files.h"
+#include "defound/core/random.h"
 #include "defound/data/csv.h"
 #include "defound/models/generator.h"
 #include "defound/models/unet_presets.h"
+#include "defound/tasks/synthesize.h"
 #include "support/command.h"
+#include "support/expect_error.h"
 #include "support/temp_folder.h"
 
 namespace defound {
@@ -34,10 +39,19 @@ class Synthesis : public ::testing::Test {
     EXPECT_EQ(result.exit_code, code) << options << "\n" << result.output;
     EXPECT_NE(result.output.find(words), std::string::npos) << options << "\n" << result.output;
   }
+  /// A job in this process.
+  void here(const std::string& output) {
+    SynthesizeConfig config = config_;
+    config.generator = (folder_ / "generator").string(), config.run.output = (folder_ / output).string();
+    config.steps = 2, config.run.resume = "auto", config.execution.threads = 1, config.execution.log_level = "error";
+    std::ostringstream out;
+    synthesize(config, "test", out);
+  }
   std::string text(const std::string& name) const { return read_text(folder_ / name); }
   std::vector<CsvRecord> rows(const std::string& manifest) const { return parse_csv(text(manifest), manifest); }
 
   testing::TempFolder folder_;
+  SynthesizeConfig config_;
 };
 
 TEST_F(Synthesis, PartsGiveTheSetOfOneProcess) {
@@ -62,23 +76,9 @@ TEST_F(Synthesis, PartsGiveTheSetOfOneProcess) {
   }
 }
 
-TEST_F(Synthesis, WhatIsNotOfThisJobIsNotMerged) {
-  const std::string job = "--count 2 --output set ";
-  for (const char* part : {"--part 0/2", "--part 1/2"}) expect_done(job + part);
-  fs::remove(folder_ / "set/ill/ill_000001.png");
-  expect_refused(2, job + "--merge", "ill/ill_000001.png is gone");
-  expect_done("--count 2 --output other --part 0/3");
-  fs::rename(folder_ / "other/parts/00000-of-00003", folder_ / "set/parts/00000-of-00003");
-  expect_refused(2, job + "--merge", "several divisions, by 2 and by 3");
-  for (const char* part : {"--part 2/2", "--part 1", "--part -1/2", "--part 0/0"})
-    expect_refused(2, "--count 2 --output wrong " + std::string(part), "--part");
-  expect_refused(2, "--count 2 --output wrong --part 0/2 --merge", "contradict");
-  EXPECT_FALSE(fs::exists(folder_ / "wrong"));
-}
-
 TEST_F(Synthesis, ARedrawnImageKeepsItsNewSeedAfterAnInterruption) {
-  const std::string job = "--count ill=3 --count healthy=1 --output set ";
-  expect_done(job);
+  config_.count = {"ill=3", "healthy=1"};
+  here("set");
   const std::string before = text("set/manifest.csv"), path = "ill/ill_000002.png", image = text("set/" + path);
   const std::vector<std::string> last = rows("set/manifest.csv").back().fields;
   ASSERT_EQ(last[0], path);
@@ -86,7 +86,7 @@ TEST_F(Synthesis, ARedrawnImageKeepsItsNewSeedAfterAnInterruption) {
   fs::rename(folder_ / "set/manifest.csv", folder_ / "set/plan.csv");
   fs::remove(folder_ / "set/DONE"), fs::remove(folder_ / ("set/" + path));
   folder_.write("set/redrawn.csv", csv_line({"path", "seed", "redrawn"}) + csv_line({path, last[5], "77"}));
-  expect_done(job + "--resume auto");
+  here("set");
   EXPECT_EQ(rows("set/manifest.csv").back().fields[5], "77");
   EXPECT_NE(text("set/" + path), image);
 }
@@ -96,43 +96,67 @@ TEST_F(Synthesis, AGeneratorOfNoUseFailsTheJob) {
   TensorMap weights = load_safetensors(file).tensors;
   for (auto& [name, tensor] : weights) tensor = torch::full_like(tensor, NAN);
   save_safetensors(file, weights);
-  expect_refused(1, "--count ill=5 --output set", "not finite or of one color; more than 1 mean that the generator is broken");
+  config_.count = {"ill=5"};
+  testing::expect_error(ExitCode::kFailed, "not finite or of one color; more than 1 mean that the generator is broken",
+                        [&] { here("set"); });
   EXPECT_FALSE(fs::exists(folder_ / "set/DONE"));
   EXPECT_FALSE(fs::exists(folder_ / "set/ill/ill_000000.png"));
 }
 
-TEST_F(Synthesis, BalancesToANumberOrToAMultipleOfALabel) {
-  folder_.write("real.csv", "path,label\na.png,healthy\nb.png,healthy\nc.png,healthy\nd.png,ill\n");
-  const auto count_of = [&](const std::string& set, const std::string& label) {
-    int64_t count = 0;
-    for (const auto& row : rows(set + "/manifest.csv")) count += row.fields[1] == label;
-    return count;
-  };
-  expect_done("--data real.csv --balance_to 4 --output four");
-  EXPECT_EQ(count_of("four", "healthy"), 1);
-  EXPECT_EQ(count_of("four", "ill"), 3);
-  expect_done("--data real.csv --balance_to 2x:healthy --output twice");
-  EXPECT_EQ(count_of("twice", "healthy"), 3);
-  EXPECT_EQ(count_of("twice", "ill"), 5);
-  expect_refused(2, "--data real.csv --balance_to 1 --output none", "nothing to make");
-  expect_refused(2, "--balance_to 4 --output none", "needs --data");
-  expect_refused(2, "--data real.csv --balance_to 2x:helthy --output none", "did you mean 'healthy'");
-  expect_refused(2, "--data real.csv --balance_to many --output none", "'many' is not a number");
-  EXPECT_FALSE(fs::exists(folder_ / "none"));
-}
-
 TEST_F(Synthesis, GuidanceOutsideItsIntervalIsNone) {
-  expect_done("--count ill=1 --guidance_scale 1 --output unguided");
-  expect_done("--count ill=1 --guidance_scale 4 --guidance_interval 1500,1600 --output outside");
-  expect_done("--count ill=1 --guidance_scale 4 --guidance_interval 0,999 --output inside");
-  expect_done("--count ill=1 --guidance_scale 4 --output everywhere");
+  config_.count = {"ill=1"}, config_.guidance_scale = 1;
+  here("unguided");
+  config_.guidance_scale = 4;
+  here("everywhere");
+  config_.guidance_interval = {"1500", "1600"};
+  here("outside");
+  config_.guidance_interval = {"0", "999"};
+  here("inside");
   const std::string name = "/ill/ill_000000.png";
   EXPECT_EQ(text("outside" + name), text("unguided" + name));
   EXPECT_EQ(text("inside" + name), text("everywhere" + name));
   EXPECT_NE(text("inside" + name), text("outside" + name));
-  expect_refused(2, "--count 1 --guidance_interval 5 --output x", "expected LOW,HIGH");
-  expect_refused(2, "--count 1 --guidance_interval 9,5 --output x", "9 is above 5");
-  expect_refused(2, "--count 1 --guidance_interval a,5 --output x", "'a' is no timestep");
+  const auto refused = [&](const std::vector<std::string>& interval, const std::string& words) {
+    config_.guidance_interval = interval;
+    testing::expect_error(ExitCode::kUsage, words, [&] { here("x"); });
+  };
+  refused({"5"}, "expected LOW,HIGH");
+  refused({"9", "5"}, "9 is above 5");
+  refused({"a", "5"}, "'a' is no timestep");
+}
+
+TEST_F(Synthesis, KilledAtAnyMomentItGoesOnToTheUnbrokenSet) {
+  for (const std::string format : {"folder", "shards"}) {
+    const std::string job = "--count 24 --batch_size 2 --images_per_shard 6 --format " + format + " --resume auto --output ";
+    expect_done(job + format);
+    RandomStream moments = Draws(3, format).stream(0);
+    for (int i = 0; i < 2; ++i)
+      run(job + format + "-broken & sleep " + fmt::format("{:.2f}", moments.uniform(0.1, 1.5)) + "; kill -KILL $!; wait $!");
+    expect_done(job + format + "-broken");
+    const auto same =
+        testing::run_command("cd " + folder_.path().string() +
+                             " && diff -r --exclude=*.json --exclude=log.txt --exclude=report.html --exclude=DONE " + format +
+                             " " + format + "-broken");
+    EXPECT_EQ(same.exit_code, 0) << same.output;
+    const auto written = fs::last_write_time(folder_ / (format + "-broken/log.txt"));
+    expect_done(job + format + "-broken");
+    EXPECT_EQ(fs::last_write_time(folder_ / (format + "-broken/log.txt")), written);
+  }
+}
+
+TEST_F(Synthesis, ShardsAreDataForTheOtherCommands) {
+  expect_done("--count 6 --format shards --images_per_shard 5 --output set");
+  const std::string here = "cd " + folder_.path().string() + " && ";
+  const auto scan = testing::run_command(here + "defound-data scan --data 'set/shards/*.tar' --json");
+  EXPECT_EQ(scan.exit_code, 0) << scan.output;
+  EXPECT_NE(scan.output.find("\"healthy\""), std::string::npos) << scan.output;
+  for (const char* data : {"'set/shards/*.tar'", "set/manifest.csv"}) {
+    const auto train = testing::run_command(
+        here + "rm -rf mae && defound-pretrain --data " + data +
+        " --max_train_steps 2 --batch_size 4 --model tiny --input_size 16 --patch_size 8 --threads 1 --output mae");
+    EXPECT_EQ(train.exit_code, 0) << train.output;
+  }
+  EXPECT_EQ(testing::run_command(here + "defound-data scan --data set/shards").exit_code, 2);
 }
 
 }  // namespace
