@@ -27,7 +27,6 @@ const std::vector<Tool> kReaders = {
     {"pretrain", "defound-pretrain --model tiny --input_size 16 --patch_size 8 --max_train_steps 1 --batch_size 4", "log_every"},
     {"finetune", "defound-finetune --model tiny --input_size 16 --patch_size 8 --max_train_steps 1 --batch_size 4", "log_every"},
     {"bench", "defound-bench loader", "batch"},
-    {"cache", "defound-data cache-latents --resolution 16 --generator " DEFOUND_GOLDENS "/stable_diffusion", "images_per_shard"},
 };
 
 class WrongUse : public ::testing::TestWithParam<Tool> {
