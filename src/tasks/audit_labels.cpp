@@ -9,6 +9,7 @@
 #include "defound/data/image_dataset.h"
 #include "defound/models/vit.h"
 #include "defound/tasks/predict.h"
+#include "defound/tensor/device.h"
 
 namespace defound {
 namespace {

@@ -12,6 +12,7 @@
 #include "defound/models/flops.h"
 #include "defound/models/text_condition.h"
 #include "defound/run/run_dir.h"
+#include "defound/tasks/gpu_hours.h"
 #include "defound/tasks/plan.h"
 #include "defound/tasks/training_data.h"
 #include "defound/tensor/device.h"
@@ -87,7 +88,7 @@ std::string describe_cache(const LatentCacheInfo& info, const Generator& generat
       {"disk", bytes_text(info.bytes())}};
   std::string text;
   for (const auto& [name, value] : rows) text += fmt::format("{:<24}{}\n", name, value);
-  return text;
+  return text + describe_gpu_hours(per_view * views);
 }
 
 /// Writes plan.csv, the manifest to be, and cache.json; rejects a folder whose earlier start meant another cache.

@@ -1,4 +1,5 @@
 #include "defound/core/progress.h"
+#include "defound/tasks/gpu_hours.h"
 #include "defound/tasks/plan.h"
 #include "synthesis_parts.h"
 #include "synthesis_report.h"
@@ -52,7 +53,7 @@ std::string describe_synthesis(const SynthesizeConfig& config, const SynthesisGe
                                                   duration_text(mine / rate), thousands(plan.size_of(part)))
                                     : "not known before a start");
   text += row_text("disk", fmt::format("{} (estimate: {} an image)", bytes_text(bytes * all), bytes_text(bytes)));
-  return text;
+  return text + describe_gpu_hours(generator.flops_per_image * all);
 }
 
 }  // namespace defound

@@ -8,8 +8,7 @@
 namespace defound {
 namespace {
 
-namespace F = torch::nn::functional;
-
+constexpr int64_t kBilinearMode = 0, kBorderMode = 1;   // at::native::detail::GridSamplerInterpolation, GridSamplerPadding
 constexpr double kAlignSigma = 0.08,
                  kMeasuredSigma = 0.05;   // of the side: what finds the way is coarser than what tells copies apart
 constexpr double kLeastScale = 0.55, kMostScale = 1.25, kLeastShown = 0.6;
@@ -37,9 +36,9 @@ CutOut cut_out(const torch::Tensor& references, const torch::Tensor& windows, in
   const torch::Tensor down = (windows.slice(1, 1, 2) + windows.slice(1, 3, 4) * at) * 2 - 1;
   const torch::Tensor places = torch::stack(
       {across.unsqueeze(1).expand({-1, side, -1}), down.unsqueeze(2).expand({-1, -1, side})}, -1);
-  const auto options = F::GridSampleFuncOptions().mode(torch::kBilinear).padding_mode(torch::kBorder).align_corners(false);
   const torch::Tensor inside = (across.abs() < 1).unsqueeze(1) & (down.abs() < 1).unsqueeze(2);
-  return {F::grid_sample(references.unsqueeze(1), places, options).squeeze(1), inside.to(references.scalar_type())};
+  const torch::Tensor cut = torch::grid_sampler(references.unsqueeze(1), places, kBilinearMode, kBorderMode, /*align_corners=*/false);
+  return {cut.squeeze(1), inside.to(references.scalar_type())};
 }
 
 /// Mean 0 and length 1 over what is inside; 0 outside.
