@@ -1,5 +1,7 @@
 #include "defound/tasks/weights_merge.h"
 
+#include <fmt/ranges.h>
+
 #include "defound/core/error.h"
 #include "defound/core/log.h"
 #include "defound/core/publish_folder.h"
@@ -36,7 +38,7 @@ std::string merge_into_folder(const WeightsMergeConfig& config) {
     generator.save(fresh);
     Provenance(fresh / "provenance.json").set_ancestry(ancestry);
   });
-  return printable(fmt::format("{}: a generator folder with {} adapters merged", config.output, config.lora.size())) + "\n";
+  return printable(fmt::format("{}: a generator folder, with {} merged", config.output, fmt::join(config.lora, ", "))) + "\n";
 }
 
 std::string merge_into_file(const WeightsMergeConfig& config) {
@@ -53,7 +55,7 @@ std::string merge_into_file(const WeightsMergeConfig& config) {
       file.tensors[name] = merged;
   }
   save_safetensors(config.output, file.tensors, {{"format", "pt"}});
-  return printable(fmt::format("{}: the UNet with {} adapters merged, {} tensors", config.output, config.lora.size(),
+  return printable(fmt::format("{}: the UNet, with {} merged, {} tensors", config.output, fmt::join(config.lora, ", "),
                                file.tensors.size())) +
          "\n";
 }

@@ -57,6 +57,16 @@ TEST(NoiseSchedule, MinSnrCapsTheRatio) {
   EXPECT_EQ(weights[1].item<double>(), 1);
 }
 
+/// Weight x ratio is min(ratio, gamma) for noise, and the same over ratio + 1 for velocity (diffusers' train_text_to_image.py).
+TEST(NoiseSchedule, MinSnrTakesDiffusersRatios) {
+  const DiffusersGolden golden("min_snr.safetensors");
+  const torch::Tensor ratios = golden["snr"], capped = ratios.clamp_max(5), timesteps = golden["timesteps"];
+  EXPECT_LT(relative_error(NoiseSchedule(stable_diffusion()).min_snr_weights(timesteps, 5) * ratios, capped), 1e-4);
+  SchedulerConfig velocity = stable_diffusion();
+  velocity.prediction_type = "v_prediction";
+  EXPECT_LT(relative_error(NoiseSchedule(velocity).min_snr_weights(timesteps, 5) * (ratios + 1), capped), 1e-4);
+}
+
 TEST(Guidance, AsInDiffusers) {
   const DiffusersGolden golden("schedulers.safetensors");
   EXPECT_LT(relative_error(guide(golden["free"], golden["conditional"], {.guidance_scale = 3.5}), golden["guided"]), 1e-9);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/small_vit.h"
+#include "support/tensors.h"
 #include "support/weight_lists.h"
 
 namespace defound {
@@ -85,6 +86,8 @@ TEST(WeightsIdentity, TellsThePartsOfAGenerator) {
 TEST(WeightsIdentity, TellsAdaptersAndCheckpoints) {
   const std::string layer = "unet.down_blocks.0.attentions.0.to_q.";
   EXPECT_EQ(identify_weights(shapes_only({{layer + "lora_A.weight", {4, 320}}, {layer + "lora_B.weight", {320, 4}}})).what, "LoRA adapter for a UNet, rank 4");
+  EXPECT_EQ(identify_weights(testing::golden("lora/text.safetensors")).what, "LoRA adapter for a text encoder, rank 2");
+  EXPECT_EQ(identify_weights(testing::golden("lora/kohya.safetensors")).what, "LoRA adapter for a UNet, rank 3");
   const std::map<std::string, std::string> metadata = {{"format", "defound checkpoint 1"}, {"state", R"({"step": 30, "epoch": 2})"}};
   const WeightsIdentity checkpoint = identify_weights(shapes_only({{"model/cls_token", {1, 1, 8}}}), metadata);
   EXPECT_EQ(checkpoint.kind, WeightsKind::kCheckpoint);
