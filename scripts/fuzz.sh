@@ -9,12 +9,13 @@ cmake -S . -B build-fuzz -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-clang++}" -DDEFOU
 ninja -C build-fuzz
 declare -A seeds=(
   [pickle_fuzz]="tests/goldens/pth/*.pkl" [pth_fuzz]="tests/goldens/pth/*.pth tests/goldens/pth/*.ckpt" [safetensors_fuzz]="tests/goldens/pth/*.safetensors"
-  [npy_fuzz]="tests/goldens/npy/*.npy" [config_fuzz]="configs/*/*.json" [image_header_fuzz]=".github/*.png")
+  [npy_fuzz]="tests/goldens/npy/*.npy" [config_fuzz]="configs/*/*.json" [image_header_fuzz]=".github/*.png"
+  [tar_fuzz]="tests/goldens/shards/*.tar")
 (($#)) || set -- "${!seeds[@]}"
 for target; do
   folder=build-fuzz/$target
   mkdir -p "$folder/seeds" "$folder/corpus"
   # shellcheck disable=SC2086  # the patterns are meant to be expanded
   cp --parents ${seeds[$target]} "$folder/seeds"
-  (cd "$folder" && "../bin/$target" -max_total_time="$seconds" -max_len=8192 -rss_limit_mb=2048 -print_final_stats=1 corpus seeds)
+  (cd "$folder" && "../bin/$target" -max_total_time="$seconds" -max_len=32768 -rss_limit_mb=2048 -print_final_stats=1 corpus seeds)
 done

@@ -45,8 +45,9 @@ class FlagMaker : public Visitor {
         ->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   }
   void many(const Field& f, const char* type, const std::string& value) {
-    app_.add_option("--" + f.name, given_[f.name], describe(f, value))->group(group_)->type_name(type)->delimiter(',')
+    CLI::Option* option = app_.add_option("--" + f.name, given_[f.name], describe(f, value))->group(group_)->type_name(type)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    if (!f.whole_texts) option->delimiter(',');
   }
   CLI::App& app_;
   std::map<std::string, std::vector<std::string>>& given_;

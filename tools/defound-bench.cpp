@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
     BenchLoaderConfig loader;
     BenchDenoiseConfig denoise;
     BenchSampleConfig sample;
+    BenchSynthesizePlanConfig synthesize_plan;
     const auto print = [](const Json& row) { return std::cout << row.dump() << "\n", 0; };
     tool::Cli cli("defound-bench", "Measures one piece of work and prints one JSON row: step_seconds (median), images_per_second.",
                   "  defound-bench pretrain --model base --batch 16 --precision bf16\n"
@@ -21,6 +22,8 @@ int main(int argc, char** argv) {
     cli.verb("loader", "decode, RandomResizedCrop, flip, normalize", loader, [&] { return print(bench_loader(loader)); });
     cli.verb("denoise", "one guided call of a conditional UNet", denoise, [&] { return print(bench_denoise(denoise)); });
     cli.verb("sample", "a guided DDIM sampling loop of a small pixel-space UNet", sample, [&] { return print(bench_sample(sample)); });
+    cli.verb("synthesize_plan", "a synthesis job of many rows without its network: planning, writing, merging, starting again",
+             synthesize_plan, [&] { return print(bench_synthesize_plan(synthesize_plan)); });
     return cli.parse(argc, argv) ? cli.run_verb() : cli.exit_code();
   });
 }

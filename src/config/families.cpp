@@ -14,7 +14,7 @@ void ExecutionOptions::visit(Visitor& v) {
 
 void DataOptions::visit(Visitor& v) {
   v.group("Data");
-  v(field("data", "class folder tree or manifest.csv; repeat for more than one"), data);
+  v(field("data", "class folder tree, manifest.csv, or shards ('shards/*.tar', quoted); repeat for more than one"), data);
   v(field("split", "only rows of this split: train, val or test; empty: the command's own choice"), split);
   v(field("labels", "only these labels, in this order, separated by commas"), labels);
   v(field("label_column", "manifest column that holds the label"), label_column);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <numeric>
+#include <set>
 #include <system_error>
 
 #include "defound/core/error.h"
@@ -22,7 +23,47 @@ void sync_path(const fs::path& path) {
   close(file);
 }
 
+fs::path folder_of(const fs::path& path) { return path.parent_path().empty() ? fs::path(".") : path.parent_path(); }
+
+/// `path` is what a message names.
+void write_whole(const fs::path& temporary, std::string_view content, const fs::path& path) {
+  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file < 0) fail("cannot write {}: {}", path.string(), std::strerror(errno));
+  for (size_t at = 0; at < content.size();) {
+    const ssize_t written = ::write(file, content.data() + at, content.size() - at);
+    if (written < 0) {
+      const int reason = errno;
+      if (reason == EINTR) continue;
+      close(file);
+      fail("cannot write {}: {}", path.string(), std::strerror(reason));
+    }
+    at += static_cast<size_t>(written);
+  }
+  if (close(file) != 0) fail("cannot write {}: {}", path.string(), std::strerror(errno));
+}
+
+/// One sync for all files that were written to the file system of `folder`.
+void sync_file_system(const fs::path& folder) {
+  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) fail("cannot open {}: {}", folder.string(), std::strerror(errno));
+  const int reason = syncfs(descriptor) == 0 ? 0 : errno;
+  close(descriptor);
+  if (reason != 0) fail("cannot write to {}: {}", folder.string(), std::strerror(reason));
+}
+
 }  // namespace
+
+fs::path temporary_path(const fs::path& path) {
+  return path.parent_path() / fmt::format(".{}.{}.tmp{}", path.stem().string(), getpid(), path.extension().string());
+}
+
+bool is_temporary_of(const std::string& name, const std::string& final_name) {
+  const fs::path final_path(final_name);
+  const std::string head = "." + final_path.stem().string() + ".", tail = ".tmp" + final_path.extension().string();
+  if (name.size() <= head.size() + tail.size() || !name.starts_with(head) || !name.ends_with(tail)) return false;
+  return std::string_view(name).substr(head.size(), name.size() - head.size() - tail.size()).find_first_not_of("0123456789") ==
+         std::string::npos;
+}
 
 std::string read_text(const fs::path& path, uint64_t most_bytes) {
   std::error_code error;
@@ -41,8 +82,7 @@ std::string read_text(const fs::path& path, uint64_t most_bytes) {
 }
 
 void publish(const fs::path& path, const std::function<void(const fs::path&)>& write) {
-  const fs::path temporary =
-      path.parent_path() / fmt::format(".{}.{}.tmp{}", path.stem().string(), getpid(), path.extension().string());
+  const fs::path temporary = temporary_path(path);
   try {
     write(temporary);
     sync_path(temporary);
@@ -56,25 +96,29 @@ void publish(const fs::path& path, const std::function<void(const fs::path&)>& w
     fs::remove_all(temporary, ignored);
     fail("cannot write {}: {}", path.string(), e.what());
   }
-  sync_path(path.parent_path().empty() ? fs::path(".") : path.parent_path());
+  sync_path(folder_of(path));
 }
 
 void write_atomic(const fs::path& path, std::string_view content) {
-  publish(path, [&](const fs::path& temporary) {
-    const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (file < 0) fail("cannot write {}: {}", path.string(), std::strerror(errno));
-    for (size_t at = 0; at < content.size();) {
-      const ssize_t written = ::write(file, content.data() + at, content.size() - at);
-      if (written < 0) {
-        const int reason = errno;
-        if (reason == EINTR) continue;
-        close(file);
-        fail("cannot write {}: {}", path.string(), std::strerror(reason));
-      }
-      at += static_cast<size_t>(written);
-    }
-    if (close(file) != 0) fail("cannot write {}: {}", path.string(), std::strerror(errno));
-  });
+  publish(path, [&](const fs::path& temporary) { write_whole(temporary, content, path); });
+}
+
+void publish_files(std::span<const NewFile> files) {
+  if (files.empty()) return;
+  size_t renamed = 0;
+  try {
+    for (const NewFile& file : files) write_whole(temporary_path(file.path), file.content, file.path);
+    sync_file_system(folder_of(files.front().path));
+    for (; renamed < files.size(); ++renamed) fs::rename(temporary_path(files[renamed].path), files[renamed].path);
+  } catch (const std::exception& e) {
+    std::error_code ignored;
+    for (size_t i = renamed; i < files.size(); ++i) fs::remove(temporary_path(files[i].path), ignored);
+    if (dynamic_cast<const Error*>(&e) != nullptr) throw;
+    fail("cannot write {}: {}", files[renamed].path.string(), e.what());
+  }
+  std::set<fs::path> folders;
+  for (const NewFile& file : files) folders.insert(folder_of(file.path));
+  for (const fs::path& folder : folders) sync_path(folder);
 }
 
 bool is_there(const fs::path& path) {

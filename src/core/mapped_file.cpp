@@ -34,7 +34,12 @@ std::shared_ptr<MappedFile> MappedFile::open(const fs::path& path) {
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(data_, size_);
+  release_descriptor();
+}
+
+void MappedFile::release_descriptor() {
   if (file_ >= 0) close(file_);
+  file_ = -1;
 }
 
 uint32_t MappedFile::checksum(uint64_t begin, uint64_t count) const {

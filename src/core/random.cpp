@@ -20,6 +20,18 @@ uint64_t hash(std::string_view text) {  // FNV-1a
   return value;
 }
 
+/// Logarithm of a Gamma(shape, 1) variate (Marsaglia and Tsang, "A simple method for generating gamma variables", ACM TOMS
+/// 26, 2000); shapes below 1 by their section 6, in logarithms, so that small ones do not underflow.
+double log_gamma_variate(RandomStream& stream, double shape) {
+  const double boost = shape < 1 ? std::log(1.0 - stream.uniform()) / shape : 0.0;
+  const double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3, c = 1.0 / std::sqrt(9 * d);
+  for (;;) {
+    const double x = stream.normal(), root = 1.0 + c * x, v = root * root * root;
+    if (v <= 0) continue;
+    if (std::log(1.0 - stream.uniform()) < 0.5 * x * x + d - d * v + d * std::log(v)) return std::log(d * v) + boost;
+  }
+}
+
 }  // namespace
 
 std::array<uint32_t, 4> philox(uint64_t key, std::array<uint32_t, 4> counter) {
@@ -52,6 +64,11 @@ double RandomStream::uniform() {
 double RandomStream::normal() {
   const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));
   return radius * std::cos(2.0 * std::numbers::pi * uniform());
+}
+
+double RandomStream::beta(double a, double b) {
+  const double first = log_gamma_variate(*this, a), second = log_gamma_variate(*this, b);
+  return 1.0 / (1.0 + std::exp(second - first));
 }
 
 uint64_t RandomStream::below(uint64_t n) {

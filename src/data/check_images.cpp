@@ -8,19 +8,20 @@
 #include "defound/core/log.h"
 #include "defound/core/progress.h"
 #include "defound/data/csv.h"
+#include "defound/data/image_files.h"
 #include "defound/data/parallel_for.h"
-#include "defound/image/image_io.h"
 
 namespace defound {
 
 std::vector<BadImage> check_images(const ImageTable& table, int64_t threads) {
   std::vector<BadImage> bad;
   std::mutex mutex;
+  const ImageFiles files;
   Progress progress("Checking images", table.size());
   const auto check = [&](int64_t i) {
     const fs::path& path = table.rows[static_cast<size_t>(i)].path;
     try {
-      read_image(path, /*shortest_needed=*/1);
+      files.image(path, /*shortest_needed=*/1);
     } catch (const Error& e) {
       const std::lock_guard lock(mutex);
       bad.push_back({i, path, e.what()});

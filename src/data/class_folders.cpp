@@ -30,6 +30,13 @@ Listing list(const fs::path& folder) {
   return result;
 }
 
+bool holds_shards(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (entry->path().extension() == ".tar" && !is_hidden(entry->path())) return true;
+  return false;
+}
+
 void add_below(const fs::path& folder, const std::string& label, const std::string& split, ImageTable& table) {
   const Listing listing = list(folder);
   for (const fs::path& image : listing.images) {
@@ -74,6 +81,8 @@ ImageTable read_class_folders(const fs::path& folder) {
   } else {
     add_classes(folder, "", table);
   }
+  if (table.rows.empty() && holds_shards(folder))
+    reject("{} holds shards; name them with a quoted pattern: --data '{}'", folder.string(), (folder / "*.tar").string());
   if (table.rows.empty()) reject("{} holds no image (.jpg, .png, .tif, .bmp, .webp) and no manifest.csv", folder.string());
   return table;
 }

@@ -12,19 +12,19 @@ class Parser {
     if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;
   }
 
-  std::vector<CsvRecord> parse() {
-    std::vector<CsvRecord> records;
+  void parse(const std::function<void(CsvRecord&&)>& use) {
+    size_t width = 0;
     while (at_ < text_.size()) {
       if (skip_line_end()) continue;
       CsvRecord record{line_, {}};
       do record.fields.push_back(field());
       while (skip(','));
       if (at_ < text_.size() && !skip_line_end()) reject("{}:{}: text after a closing quote; double the quotes inside a field", origin_, line_);
-      if (!records.empty() && record.fields.size() != records.front().fields.size())
-        reject("{}:{}: {} fields, but the header has {}", origin_, record.line, record.fields.size(), records.front().fields.size());
-      records.push_back(std::move(record));
+      if (width > 0 && record.fields.size() != width)
+        reject("{}:{}: {} fields, but the header has {}", origin_, record.line, record.fields.size(), width);
+      width = record.fields.size();
+      use(std::move(record));
     }
-    return records;
   }
 
  private:
@@ -71,7 +71,15 @@ class Parser {
 
 }  // namespace
 
-std::vector<CsvRecord> parse_csv(std::string_view text, const std::string& origin) { return Parser(text, origin).parse(); }
+void for_each_record(std::string_view text, const std::string& origin, const std::function<void(CsvRecord&&)>& use) {
+  Parser(text, origin).parse(use);
+}
+
+std::vector<CsvRecord> parse_csv(std::string_view text, const std::string& origin) {
+  std::vector<CsvRecord> records;
+  for_each_record(text, origin, [&](CsvRecord&& record) { records.push_back(std::move(record)); });
+  return records;
+}
 
 std::string csv_line(const std::vector<std::string>& fields) {
   std::string line;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "defound/core/progress.h"
+#include "defound/data/image_files.h"
 #include "defound/data/parallel_for.h"
 
 namespace defound {
@@ -11,8 +12,12 @@ namespace defound {
 std::vector<std::string> image_hashes(const ImageTable& table, int64_t threads) {
   std::vector<std::string> hashes(table.rows.size());
   Progress progress("Hashing images", table.size());
-  parallel_for(table.size(), threads, [&](int64_t i) { hashes[static_cast<size_t>(i)] = sha256_file(table.rows[static_cast<size_t>(i)].path); },
-               [&](int64_t done) { progress.update(done); });
+  const ImageFiles files;
+  const auto hash_one = [&](int64_t i) {
+    std::string storage;
+    hashes[static_cast<size_t>(i)] = sha256(files.bytes(table.rows[static_cast<size_t>(i)].path, storage));
+  };
+  parallel_for(table.size(), threads, hash_one, [&](int64_t done) { progress.update(done); });
   return hashes;
 }
 

@@ -3,13 +3,14 @@
 #include <atomic>
 #include <optional>
 
+#include "defound/data/image_files.h"
 #include "defound/image/image_header.h"
 #include "defound/image/image_io.h"
 
 namespace defound {
 
-/// One slot a row, filled at most once: the image and how much smaller than stored it was decoded. Rows that are asked
-/// for at another reduction are decoded again.
+/// The opened shards, and one slot a row, filled at most once: the image and how much smaller than stored it was decoded.
+/// Rows that are asked for at another reduction are decoded again.
 class ImageDataset::PixelCache {
  public:
   struct Entry {
@@ -17,6 +18,7 @@ class ImageDataset::PixelCache {
     int64_t reduction = 1;
     Image image;
   };
+  const ImageFiles files;
   PixelCache(size_t rows, int64_t most_bytes) : slots_(rows), most_bytes_(most_bytes) {}
   ~PixelCache() {
     for (auto& slot : slots_) delete slot.load();
@@ -55,7 +57,8 @@ Image ImageDataset::transformed(int64_t index, RandomStream& stream) const {
     if (reduction_of(entry->header, *plan) == entry->reduction) return apply_transform(entry->image, *plan, entry->reduction);
   }
   const fs::path& path = table_.rows[static_cast<size_t>(index)].path;
-  const std::string bytes = read_text(path);
+  std::string storage;
+  const std::string_view bytes = cache_->files.bytes(path, storage);
   const ImageHeader header = read_image_header(bytes, path.string());
   if (!plan) plan = plan_for(header);
   const int64_t reduction = reduction_of(header, *plan);

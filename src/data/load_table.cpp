@@ -11,6 +11,7 @@
 #include "defound/core/log.h"
 #include "defound/data/class_folders.h"
 #include "defound/data/manifest.h"
+#include "defound/data/shard_table.h"
 
 namespace defound {
 namespace {
@@ -20,8 +21,12 @@ ImageTable read_one(const fs::path& path, const std::string& label_column) {
   const bool is_folder = fs::is_directory(path, error), found = fs::exists(is_folder ? path / "manifest.csv" : path, error);
   if (error) reject("--data {} cannot be read: {}", path.string(), error.message());
   if (is_folder) return found ? read_manifest(path / "manifest.csv", label_column) : read_class_folders(path);
+  if (names_shards(path) && (!found || path.extension() == ".tar"))
+    return read_shards(match_shards(path.string()), label_column);
   if (!found) reject("--data {} does not exist", path.string());
-  if (path.extension() != ".csv") reject("--data {} must be a folder of images or a manifest (.csv)", path.string());
+  if (path.extension() != ".csv")
+    reject("--data {} must be a folder of images, a manifest (.csv) or shards (.tar, or a quoted pattern of them)",
+           path.string());
   return read_manifest(path, label_column);
 }
 

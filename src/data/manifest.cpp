@@ -3,8 +3,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "defound/core/error.h"
+#include "defound/core/mapped_file.h"
 #include "defound/data/csv.h"
 
 namespace defound {
@@ -55,6 +57,25 @@ fs::path resolve(const fs::path& folder, const std::string& path) {
   return (given.is_absolute() ? given : folder / given).lexically_normal();
 }
 
+ImageRow row_of(const CsvRecord& record, const Columns& columns, const fs::path& manifest, const std::string& label_column) {
+  ImageRow row;
+  row.origin = fmt::format("{}:{}", manifest.string(), record.line);
+  const std::string file = columns.value(record, "path");
+  if (file.empty()) reject("{}: the path is empty", row.origin);
+  row.path = resolve(manifest.parent_path(), file);
+  row.label_name = columns.value(record, label_column);
+  row.patient = columns.value(record, "patient");
+  row.patient_known = !row.patient.empty();
+  if (!row.patient_known) row.patient = row.path.string();
+  row.split = columns.value(record, "split");
+  if (!row.split.empty() && !holds(kSplits, row.split))
+    reject("{}: the split is '{}'; it must be train, val or test{}", row.origin, row.split, hint(row.split, kSplits));
+  row.prompt = columns.value(record, "prompt");
+  row.source = columns.value(record, "source");
+  row.extra = columns.extra(record);
+  return row;
+}
+
 }  // namespace
 
 std::string manifest_path(const fs::path& image, const fs::path& folder) {
@@ -65,30 +86,15 @@ std::string manifest_path(const fs::path& image, const fs::path& folder) {
 
 ImageTable read_manifest(const fs::path& path, const std::string& label_column) {
   const std::string origin = path.string();
-  const std::vector<CsvRecord> records = parse_csv(read_text(path), origin);
-  if (records.empty()) reject("{} is empty; its first line must name the columns: path,label,patient,split", origin);
-  const Columns columns(records.front(), origin, label_column);
+  const auto file = MappedFile::open(path);
+  std::optional<Columns> columns;
   ImageTable table;
-  table.extra_columns = columns.extra_names();
-  for (auto record = records.begin() + 1; record != records.end(); ++record) {
-    ImageRow row;
-    row.origin = fmt::format("{}:{}", origin, record->line);
-    const std::string file = columns.value(*record, "path");
-    if (file.empty()) reject("{}: the path is empty", row.origin);
-    if (file.find(".tar#") != std::string::npos) reject("{}: {} is in a shard; this version reads image files", row.origin, file);
-    row.path = resolve(path.parent_path(), file);
-    row.label_name = columns.value(*record, label_column);
-    row.patient = columns.value(*record, "patient");
-    row.patient_known = !row.patient.empty();
-    if (!row.patient_known) row.patient = row.path.string();
-    row.split = columns.value(*record, "split");
-    if (!row.split.empty() && !holds(kSplits, row.split))
-      reject("{}: the split is '{}'; it must be train, val or test{}", row.origin, row.split, hint(row.split, kSplits));
-    row.prompt = columns.value(*record, "prompt");
-    row.source = columns.value(*record, "source");
-    row.extra = columns.extra(*record);
-    table.rows.push_back(std::move(row));
-  }
+  for_each_record(file->bytes(), origin, [&](CsvRecord&& record) {
+    if (!columns) columns.emplace(record, origin, label_column);
+    else table.rows.push_back(row_of(record, *columns, path, label_column));
+  });
+  if (!columns) reject("{} is empty; its first line must name the columns: path,label,patient,split", origin);
+  table.extra_columns = columns->extra_names();
   return table;
 }
 

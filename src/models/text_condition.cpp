@@ -14,21 +14,25 @@ namespace {
 
 constexpr const char* kLabelFile = "labels.json";
 
-std::vector<LabelPrompt> read_label_prompts(const fs::path& path) {
+}  // namespace
+
+std::vector<LabelPrompt> label_prompts_from_json(const Json& values, const std::string& origin) {
   std::vector<LabelPrompt> labels;
-  if (!is_there(path)) return labels;
-  const Json values = read_config_file(path);
   const Json list = values.is_object() ? values.value("labels", Json()) : Json();
-  if (!list.is_array()) reject("{}: expected {{\"labels\": [...]}}", path.string());
+  if (!list.is_array()) reject("{}: expected {{\"labels\": [...]}}", origin);
   for (const Json& item : list) {
     if (!item.is_object() || !item.contains("label") || !item["label"].is_string() || !item.contains("prompt") || !item["prompt"].is_string())
-      reject("{}: expected {{\"label\": ..., \"prompt\": ...}}, found {}", path.string(), item.dump());
+      reject("{}: expected {{\"label\": ..., \"prompt\": ...}}, found {}", origin, item.dump());
     labels.push_back({item["label"].get<std::string>(), item["prompt"].get<std::string>()});
   }
   return labels;
 }
 
-}  // namespace
+Json label_prompts_to_json(const std::vector<LabelPrompt>& labels) {
+  Json list = Json::array();
+  for (const LabelPrompt& item : labels) list.push_back({{"label", item.label}, {"prompt", item.prompt}});
+  return {{"labels", list}};
+}
 
 std::string prompt_of_label(std::string label, const std::string& prompt_template) {
   std::replace(label.begin(), label.end(), '_', ' ');
@@ -53,7 +57,10 @@ std::shared_ptr<TextCondition> TextCondition::load(const fs::path& folder) {
   auto encoder = std::make_shared<ClipTextModel>(clip_text_config_from_json(read_config_file(config), config.string()));
   const ComponentWeights weights = read_component(folder / "text_encoder");
   load_weights(*encoder, clip_text_weights(weights.tensors), {}, weights.file.string());
-  return std::make_shared<TextCondition>(Tokenizer::load(folder / "tokenizer"), std::move(encoder), read_label_prompts(folder / kLabelFile));
+  const fs::path label_file = folder / kLabelFile;
+  std::vector<LabelPrompt> labels;
+  if (is_there(label_file)) labels = label_prompts_from_json(read_config_file(label_file), label_file.string());
+  return std::make_shared<TextCondition>(Tokenizer::load(folder / "tokenizer"), std::move(encoder), std::move(labels));
 }
 
 void TextCondition::set_labels(std::vector<LabelPrompt> labels) {
@@ -61,6 +68,22 @@ void TextCondition::set_labels(std::vector<LabelPrompt> labels) {
   for (const LabelPrompt& item : labels)
     if (item.label.empty() || !seen.insert(item.label).second) reject("label '{}' is empty or stands twice among the generator's labels", item.label);
   labels_ = std::move(labels);
+}
+
+void TextCondition::add_labels(const std::vector<LabelPrompt>& labels) {
+  std::vector<LabelPrompt> all = labels_;
+  for (const LabelPrompt& item : labels) {
+    const auto same = std::find_if(all.begin(), all.end(), [&](const LabelPrompt& other) { return other.label == item.label; });
+    if (same == all.end()) all.push_back(item);
+    else same->prompt = item.prompt;
+  }
+  set_labels(std::move(all));
+}
+
+void TextCondition::change_encoder(const std::function<void(ClipTextModel&)>& change) {
+  change(*encoder_);
+  kept_.clear();
+  kept_bytes_ = 0;
 }
 
 torch::Tensor TextCondition::encode(std::span<const std::string> requests, torch::Device device) {
@@ -135,9 +158,7 @@ void TextCondition::save(const fs::path& folder, const TensorMap& /*weights*/) c
   save_safetensors(folder / "text_encoder" / "model.safetensors", encoder, {{"format", "pt"}});
   tokenizer_.save(folder / "tokenizer");
   if (labels_.empty()) return;
-  Json list = Json::array();
-  for (const LabelPrompt& item : labels_) list.push_back({{"label", item.label}, {"prompt", item.prompt}});
-  write_config_file(folder / kLabelFile, {{"labels", list}});
+  write_config_file(folder / kLabelFile, label_prompts_to_json(labels_));
 }
 
 void TextCondition::describe(Json& model_index) const {

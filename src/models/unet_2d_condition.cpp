@@ -67,6 +67,12 @@ UNet2DConditionModel::UNet2DConditionModel(const UNet2DConditionConfig& config)
   conv_out_ = register_module("conv_out", std::make_shared<Conv2d>(config.block_out_channels[0], config.out_channels, 3, 1, 1));
 }
 
+void UNet2DConditionModel::set_gradient_checkpointing(bool on) {
+  for (const auto& block : *down_blocks_) block->recompute = on;
+  mid_block_->recompute = on;
+  for (const auto& block : *up_blocks_) block->recompute = on;
+}
+
 torch::Tensor UNet2DConditionModel::forward(const torch::Tensor& sample, const torch::Tensor& timesteps, const torch::Tensor& context) {
   const torch::Tensor sinusoids =
       sinusoid_embedding(timesteps.expand(sample.size(0)), config_.block_out_channels[0], config_.flip_sin_to_cos, config_.freq_shift);

@@ -1,5 +1,7 @@
 #include "defound/models/unet_blocks.h"
 
+#include "defound/nn/checkpointed.h"
+
 namespace defound {
 namespace {
 
@@ -17,6 +19,13 @@ ResnetBlockOptions with_channels(ResnetBlockOptions options, int64_t in_channels
 Transformer2DOptions with_channels(Transformer2DOptions options, int64_t channels) {
   options.channels = channels;
   return options;
+}
+
+/// layer(x, other), where `other` is the time or the condition.
+template <class Layer>
+torch::Tensor run_layer(const UNetBlock& block, Layer& layer, const torch::Tensor& x, const torch::Tensor& other) {
+  if (!block.recompute) return layer.forward(x, other);
+  return checkpointed(layer, [&layer](const std::vector<torch::Tensor>& inputs) { return layer.forward(inputs[0], inputs[1]); }, {x, other});
 }
 
 torch::Tensor pop(std::vector<torch::Tensor>& skips) {
@@ -42,8 +51,8 @@ UNetDownBlock::UNetDownBlock(const UNetBlockOptions& o) {
 
 torch::Tensor UNetDownBlock::forward(torch::Tensor x, const torch::Tensor& time, const torch::Tensor& context, std::vector<torch::Tensor>& skips) {
   for (size_t i = 0; i < resnets_->size(); ++i) {
-    x = (*resnets_)[i].forward(x, time);
-    if (attentions_) x = (*attentions_)[i].forward(x, context);
+    x = run_layer(*this, (*resnets_)[i], x, time);
+    if (attentions_) x = run_layer(*this, (*attentions_)[i], x, context);
     skips.push_back(x);
   }
   if (!downsamplers_) return x;
@@ -59,9 +68,9 @@ UNetMidBlock::UNetMidBlock(const UNetBlockOptions& o) : attentions_(list<Transfo
 }
 
 torch::Tensor UNetMidBlock::forward(torch::Tensor x, const torch::Tensor& time, const torch::Tensor& context) {
-  x = (*resnets_)[0].forward(x, time);
-  x = (*attentions_)[0].forward(x, context);
-  return (*resnets_)[1].forward(x, time);
+  x = run_layer(*this, (*resnets_)[0], x, time);
+  x = run_layer(*this, (*attentions_)[0], x, context);
+  return run_layer(*this, (*resnets_)[1], x, time);
 }
 
 UNetUpBlock::UNetUpBlock(const UNetBlockOptions& o) {
@@ -80,8 +89,8 @@ UNetUpBlock::UNetUpBlock(const UNetBlockOptions& o) {
 
 torch::Tensor UNetUpBlock::forward(torch::Tensor x, const torch::Tensor& time, const torch::Tensor& context, std::vector<torch::Tensor>& skips) {
   for (size_t i = 0; i < resnets_->size(); ++i) {
-    x = (*resnets_)[i].forward(torch::cat({x, pop(skips)}, 1), time);  // [N, C + skip, H, W]
-    if (attentions_) x = (*attentions_)[i].forward(x, context);
+    x = run_layer(*this, (*resnets_)[i], torch::cat({x, pop(skips)}, 1), time);  // [N, C + skip, H, W]
+    if (attentions_) x = run_layer(*this, (*attentions_)[i], x, context);
   }
   return upsamplers_ ? (*upsamplers_)[0].forward(x, skips.back().sizes().slice(2)) : x;
 }

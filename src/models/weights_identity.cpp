@@ -17,7 +17,8 @@ constexpr std::array kWrapperPrefixes = {"module.", "_orig_mod.", "state_dict.",
 
 std::optional<WeightsIdentity> identify_lora(const WeightsShapes& shapes) {
   const std::vector<std::pair<const char*, const char*>> spellings = {{".lora_A.weight", "peft"}, {".lora_A.default.weight", "peft"}, {".lora_down.weight", "kohya"},
-                                                                      {".lora.down.weight", "diffusers"}, {"_lora.down.weight", "diffusers"}};
+                                                                      {".lora.down.weight", "diffusers"}, {".lora_linear_layer.down.weight", "diffusers"},
+                                                                      {"_lora.down.weight", "diffusers"}};
   for (const auto& [down, names] : spellings) {
     const auto first = shapes.first("", down);
     if (!first) continue;
@@ -26,6 +27,8 @@ std::optional<WeightsIdentity> identify_lora(const WeightsShapes& shapes) {
     const bool text = shapes.any_begins("text_encoder") || shapes.any_begins("lora_te"), unet = shapes.any_begins("unet") || shapes.any_begins("lora_unet");
     const char* target = text && unet ? " for UNet and text encoder" : unet ? " for a UNet" : text ? " for a text encoder" : "";
     identity.what = fmt::format("LoRA adapter{}, rank {}", target, shapes.size(*first, 0));
+    identity.uses = {{"synthesis", "with the generator that it was trained on: defound-synthesize --generator FOLDER --lora FILE"},
+                     {"merging", "into that generator: defound-weights merge FOLDER --lora FILE"}};
     identity.notes.push_back("an adapter only: the model that it was trained on is needed beside it");
     return identity;
   }

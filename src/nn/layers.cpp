@@ -8,6 +8,14 @@ Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias, torch:
     : weight(register_parameter("weight", torch::empty({out_features, in_features}, device))),
       bias(with_bias ? register_parameter("bias", torch::empty(out_features, device)) : torch::Tensor()) {}
 
+void Linear::make_lora(int64_t rank, double scale) {
+  if (lora_A) fail("the layer has a low-rank update already");
+  lora_A = register_module("lora_A", std::make_shared<Linear>(weight.size(1), rank, false, weight.device()));
+  lora_B = register_module("lora_B", std::make_shared<Linear>(rank, weight.size(0), false, weight.device()));
+  lora_A->to(weight.scalar_type()), lora_B->to(weight.scalar_type());
+  lora_scale = scale;
+}
+
 Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride, int64_t padding)
     : weight(register_parameter("weight", torch::empty({out_channels, in_channels, kernel, kernel}))),
       bias(register_parameter("bias", torch::empty(out_channels))),

@@ -13,13 +13,14 @@ namespace defound {
 namespace {
 
 /// A visible name in the folder that a fresh start must not mix with; "" when there is none.
-std::string first_content(const fs::path& folder, bool allow_job_logs) {
+std::string first_content(const fs::path& folder, bool allow_job_logs, std::span<const std::string> beside) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string extension = entry.path().extension().string();
     const bool job_log = entry.is_regular_file() && (extension == ".out" || extension == ".err" || extension == ".log");
     const std::string name = entry.path().filename().string();
-    if (!name.starts_with(".") && !(allow_job_logs && job_log)) names.push_back(name);
+    const bool belongs = (allow_job_logs && job_log) || std::find(beside.begin(), beside.end(), name) != beside.end();
+    if (!name.starts_with(".") && !belongs) names.push_back(name);
   }
   return names.empty() ? "" : *std::min_element(names.begin(), names.end());
 }
@@ -33,14 +34,14 @@ void reject_changed_recipe(const fs::path& folder, Config& config) {
 }
 
 /// What there is to continue; rejects what `resume` does not allow.
-bool find_earlier_start(const fs::path& folder, Resume resume) {
+bool find_earlier_start(const fs::path& folder, Resume resume, std::span<const std::string> beside) {
   if (is_there(folder) && !fs::is_directory(folder)) reject("output {} is a file; give a folder", folder.string());
   const bool started = is_there(folder / "config.json");
   if (resume == Resume::kMust && !started) reject("nothing to continue: {} holds no config.json; use --resume auto to start", folder.string());
   if (resume == Resume::kNever && started)
     reject("{} already holds a run; use --resume auto to continue it, or give another --output", folder.string());
   if (started || !is_there(folder)) return started;
-  const std::string other = first_content(folder, resume == Resume::kAuto);
+  const std::string other = first_content(folder, resume == Resume::kAuto, beside);
   if (!other.empty()) reject("output {} is not empty (it holds {}) and is no run folder; give another --output", folder.string(), other);
   return false;
 }
@@ -60,17 +61,18 @@ Resume parse_resume(const std::string& text) {
   reject("resume is '{}'; it must be never, auto or must", text);
 }
 
-RunDir RunDir::open(const fs::path& folder, Resume resume, Config& config, const std::string& command) {
+RunDir RunDir::open(const fs::path& folder, Resume resume, Config& config, const std::string& command,
+                    std::span<const std::string> beside) {
   if (folder.empty()) reject("--output is missing: name the run's folder");
   if (resume != Resume::kNever && is_there(folder / "DONE") && is_there(folder / "config.json")) {
     reject_changed_recipe(folder, config);  // needs no lock: a finished run is only read
     return RunDir(folder, true, true);
   }
-  if (resume == Resume::kMust) find_earlier_start(folder, resume);  // before the folder is made
+  if (resume == Resume::kMust) find_earlier_start(folder, resume, beside);  // before the folder is made
   if (is_there(folder) && !fs::is_directory(folder)) reject("output {} is a file; give a folder", folder.string());
   make_folder(folder);
   auto lock = std::make_unique<RunLock>(folder);  // first: a running writer is named rather than its files
-  const bool continued = find_earlier_start(folder, resume);
+  const bool continued = find_earlier_start(folder, resume, beside);
   if (continued) reject_changed_recipe(folder, config);
 
   auto provenance = std::make_unique<Provenance>(folder / "provenance.json");

@@ -15,7 +15,9 @@ namespace {
 // Protocol Buffers wire format: a key is (field << 3 | type); type 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes.
 constexpr uint64_t kWallTime = 1 << 3 | 1, kStep = 2 << 3 | 0, kFileVersion = 3 << 3 | 2, kSummary = 5 << 3 | 2;  // Event
 constexpr uint64_t kValue = 1 << 3 | 2;                                                                           // Summary
-constexpr uint64_t kTag = 1 << 3 | 2, kSimpleValue = 2 << 3 | 5;                                                  // Summary.Value
+constexpr uint64_t kTag = 1 << 3 | 2, kSimpleValue = 2 << 3 | 5, kImage = 4 << 3 | 2;                             // Summary.Value
+constexpr uint64_t kImageHeight = 1 << 3 | 0, kImageWidth = 2 << 3 | 0, kImageColorspace = 3 << 3 | 0, kImageEncoded = 4 << 3 | 2;  // Summary.Image
+constexpr uint64_t kRgb = 3;
 
 template <class Number>
 void put_little_endian(std::string& out, Number value) {
@@ -38,6 +40,11 @@ void put_bytes(std::string& out, uint64_t key, std::string_view bytes) {
   put_varint(out, key);
   put_varint(out, bytes.size());
   out += bytes;
+}
+
+void put_number(std::string& out, uint64_t key, uint64_t value) {
+  put_varint(out, key);
+  put_varint(out, value);
 }
 
 std::string event_header() {
@@ -71,6 +78,13 @@ std::optional<uint64_t> take_varint(std::string_view& bytes) {
     if (byte < 0x80) return value;
   }
   return std::nullopt;
+}
+
+/// Four bytes, the highest first.
+uint64_t get_big_endian(std::string_view bytes) {
+  uint64_t value = 0;
+  for (const char byte : bytes.substr(0, 4)) value = value << 8 | static_cast<unsigned char>(byte);
+  return value;
 }
 
 void cut_back(const fs::path& path, int64_t keep_through) {
@@ -152,9 +166,26 @@ void TensorBoardLog::write(int64_t step, const NamedValues& values) {
     put_little_endian(value, std::bit_cast<uint32_t>(static_cast<float>(number)));
     put_bytes(summary, kValue, value);
   }
+  write_summary(step, summary);
+}
+
+void TensorBoardLog::write_picture(int64_t step, const std::string& tag, const std::string& png) {
+  constexpr size_t kWidthAt = 16, kHeightAt = 20;  // of IHDR, which comes first (ISO/IEC 15948, 11.2.1)
+  if (png.size() < kHeightAt + 4 || !png.starts_with("\x89PNG\r\n\x1a\n")) reject("the picture '{}' for TensorBoard is no PNG", tag);
+  std::string image, value, summary;
+  put_number(image, kImageHeight, get_big_endian(std::string_view(png).substr(kHeightAt)));
+  put_number(image, kImageWidth, get_big_endian(std::string_view(png).substr(kWidthAt)));
+  put_number(image, kImageColorspace, kRgb);
+  put_bytes(image, kImageEncoded, png);
+  put_bytes(value, kTag, tag);
+  put_bytes(value, kImage, image);
+  put_bytes(summary, kValue, value);
+  write_summary(step, summary);
+}
+
+void TensorBoardLog::write_summary(int64_t step, std::string_view summary) {
   std::string event = event_header();
-  put_varint(event, kStep);
-  put_varint(event, static_cast<uint64_t>(step));
+  put_number(event, kStep, static_cast<uint64_t>(step));
   put_bytes(event, kSummary, summary);
   append(event);
 }

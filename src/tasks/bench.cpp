@@ -45,4 +45,13 @@ void BenchSampleConfig::visit(Visitor& v) {
   v(field("guidance_scale", "weight of classifier-free guidance").range(0, 100), guidance_scale);
 }
 
+void BenchSynthesizePlanConfig::visit(Visitor& v) {
+  v(field("rows", "images of the job").range(3, 1e8), rows);
+  v(field("parts", "parts that it is shared out into, made one after the other").range(1, 100000), parts);
+  v(field("format", "folder or shards").one_of({"folder", "shards"}), format);
+  v(field("images_per_shard", "images of a shard").range(1, 1000000), images_per_shard);
+  v(field("size", "side of the picture that stands in for all images, in pixels").range(2, 4096), size);
+  v(field("output", "fresh folder for the set, which stays there"), output);
+}
+
 }  // namespace defound

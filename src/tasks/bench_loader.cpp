@@ -4,6 +4,7 @@
 
 #include "defound/core/log.h"
 #include "defound/data/image_dataset.h"
+#include "defound/data/image_files.h"
 #include "defound/data/load_table.h"
 #include "defound/data/loader.h"
 #include "defound/tasks/bench_timing.h"
@@ -29,7 +30,8 @@ Json bench_loader(BenchLoaderConfig& config) {
   log::set_level("error");
   torch::set_num_threads(1);
   ImageTable table = bench_table(config.data);
-  const bool large = fs::file_size(table.rows.front().path) > kLargeFile;
+  std::string storage;
+  const bool large = ImageFiles().bytes(table.rows.front().path, storage).size() > kLargeFile;
   const ImageDataset dataset(std::move(table), transform_preset("mae", config.size), /*cache_bytes=*/0);
   LoaderOptions options;
   options.batch_size = std::min(large ? 8 : config.batch, dataset.size());

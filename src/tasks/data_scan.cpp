@@ -11,6 +11,7 @@
 #include "defound/core/log.h"
 #include "defound/core/progress.h"
 #include "defound/data/check_images.h"
+#include "defound/data/image_files.h"
 #include "defound/data/load_table.h"
 #include "defound/data/manifest.h"
 #include "defound/data/parallel_for.h"
@@ -29,12 +30,14 @@ struct Findings {
 Findings open_all(const ImageTable& table, int64_t threads) {
   const auto n = table.rows.size();
   Findings found{std::vector<PixelSize>(n), std::vector<std::string>(n), std::vector<std::string>(n)};
+  const ImageFiles files;
   Progress progress("Scanning images", table.size());
   const auto open_one = [&](int64_t i) {
     const auto at = static_cast<size_t>(i);
     const std::string path = table.rows[at].path.string();
     try {
-      const std::string bytes = read_text(path);
+      std::string storage;
+      const std::string_view bytes = files.bytes(table.rows[at].path, storage);
       decode_image(bytes, path, /*shortest_needed=*/1);
       const ImageHeader header = read_image_header(bytes, path);
       found.sizes[at] = {header.width, header.height};

@@ -8,6 +8,7 @@
 #include "defound/core/error.h"
 #include "defound/core/log.h"
 #include "defound/core/progress.h"
+#include "defound/data/image_files.h"
 #include "defound/data/load_table.h"
 #include "defound/data/parallel_for.h"
 #include "defound/image/image_header.h"
@@ -53,11 +54,13 @@ Measured measure(const ImageTable& table, const DataStatsConfig& config) {
   Measured measured;
   std::vector<PixelSize> sizes(table.rows.size());
   std::mutex mutex;
+  const ImageFiles files;
   Progress progress("Measuring images", table.size());
   const auto measure_one = [&](int64_t i) {
     const ImageRow& row = table.rows[static_cast<size_t>(i)];
     try {
-      const std::string bytes = read_text(row.path);
+      std::string storage;
+      const std::string_view bytes = files.bytes(row.path, storage);
       const ImageHeader header = read_image_header(bytes, row.path.string());
       ChannelSums sums;
       sums.add(decode_image(bytes, row.path.string(), kShortestRead));

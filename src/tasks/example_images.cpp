@@ -4,21 +4,12 @@
 
 #include <algorithm>
 
-#include "defound/image/image_io.h"
-#include "defound/image/resize.h"
+#include "thumbnail.h"
 
 namespace defound {
 namespace {
 
 constexpr size_t kMostPictures = 14;
-constexpr int64_t kSide = 176;   // pixels of a thumbnail's longer side
-
-std::string thumbnail(const fs::path& path) {
-  const Image image = read_image(path, kSide);
-  const double scale = std::min(1.0, static_cast<double>(kSide) / static_cast<double>(std::max(image.width, image.height)));
-  const auto side = [&](int64_t pixels) { return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(pixels) * scale + 0.5)); };
-  return encode_png(scale < 1 ? resize(image, side(image.width), side(image.height), Filter::kBilinear) : image);
-}
 
 /// Rows whose prediction is right (or wrong), the most confident first.
 std::vector<int64_t> most_confident(const Predictions& predictions, bool right) {

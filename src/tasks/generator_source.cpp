@@ -16,6 +16,8 @@ std::unique_ptr<LatentCache> open_cache(const TrainGeneratorConfig& config) {
   if (config.init.empty()) reject("--cached_latents needs --init: the generator folder that the latents are for");
   if (!config.data.data.empty() || !config.data.split.empty() || !config.data.labels.empty())
     reject("--cached_latents brings its own images, splits and labels; leave --data, --split and --labels out");
+  if (config.compose_labels || config.label_drop > 0)
+    reject("--compose_labels and --label_drop make new prompts, but those of --cached_latents are encoded already; leave them out");
   auto cache = std::make_unique<LatentCache>(config.cached_latents);
   if (cache->info().resolution != config.resolution)
     reject("{} holds latents of {} px images; --resolution is {}", config.cached_latents, cache->info().resolution,
@@ -62,7 +64,7 @@ void GeneratorSource::check_maker(const Generator& generator) const {
            info.token_width, config_.init, text->sequence_length(), text->width());
 }
 
-void GeneratorSource::check_prompts() const {
+void GeneratorSource::check_prompts(const TrainingRequests& requests) const {
   const auto require = [&](const std::string& prompt, const std::string& origin) {
     if (!cache_->texts().contains(prompt))
       reject("the prompt '{}' ({}) is not in {}, which was made with --prompt_template '{}'; give that, or make the cache anew",
@@ -70,17 +72,18 @@ void GeneratorSource::check_prompts() const {
   };
   require("", "of dropped conditions");
   for (const ImageTable* table : {&data.train, &data.val})
-    for (const ImageRow& row : table->rows) require(row.prompt, row.origin);
+    for (const ImageRow& row : table->rows)
+      for (const std::string& prompt : requests.possible(row)) require(prompt, row.origin);
 }
 
-void GeneratorSource::attach(Generator& generator, torch::Device device) const {
+void GeneratorSource::attach(Generator& generator, torch::Device device, const TrainingRequests& requests) const {
   if (!cache_) {
     if (generator.vae) generator.vae->to(device);
     return;
   }
   check_maker(generator);
   if (auto* text = dynamic_cast<TextCondition*>(generator.model->condition.get())) {
-    check_prompts();
+    check_prompts(requests);
     text->use_encoded(cache_->texts(), config_.cached_latents);
   }
   generator.leave_frozen_on_disk(config_.init);

@@ -3,6 +3,7 @@
 
 #include "defound/data/latent_cache.h"
 #include "defound/models/generator.h"
+#include "defound/models/training_requests.h"
 #include "defound/tasks/train_generator.h"
 #include "defound/tasks/training_data.h"
 
@@ -16,8 +17,8 @@ class GeneratorSource {
   explicit GeneratorSource(const TrainGeneratorConfig& config);
 
   /// Puts the vae where its images will be; or rejects a cache that another vae or text encoder made, or that lacks a
-  /// prompt of a row, and gives the memory of both back. Needs the prompts of data's rows as they will be asked for.
-  void attach(Generator& generator, torch::Device device) const;
+  /// prompt that may be requested, and gives the memory of both back.
+  void attach(Generator& generator, torch::Device device, const TrainingRequests& requests) const;
   /// Leaves bad images out and records the ancestry in the run: of a cache that of the images it was made of.
   void prepare(const RunDir& run);
 
@@ -26,11 +27,13 @@ class GeneratorSource {
   /// A batch's latents [N, C, h, w] fp32, drawn under `draws` and its ids.
   torch::Tensor latents(Generator& generator, const Batch& batch, const Draws& draws) const;
 
+  bool is_cached() const { return cache_ != nullptr; }
+
   TrainingData data;
 
  private:
   void check_maker(const Generator& generator) const;
-  void check_prompts() const;
+  void check_prompts(const TrainingRequests& requests) const;
   std::unique_ptr<Dataset> set_of(const ImageTable& table, int64_t first) const;
   const TrainGeneratorConfig& config_;
   std::unique_ptr<LatentCache> cache_;   // null: images

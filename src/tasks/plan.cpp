@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "defound/tasks/gpu_hours.h"
+
 namespace defound {
 namespace {
 
@@ -37,7 +39,7 @@ std::string describe_plan(const TrainingPlan& plan, const TrainOptions& train, c
   // fp32 weights, gradients and two AdamW moments; half precision adds its own copy of weights and gradients
   const double state = 4 * all + 12 * trained + (half ? 2 * all + 2 * trained : 0) + (train.ema_decay > 0 ? 4 * trained : 0);
   const double activations = plan.activation_bytes_per_image * static_cast<double>(micro) / (half ? 2 : 1);
-  const double checkpoint = 4 * all + 8 * trained + (train.ema_decay > 0 ? 4 * trained : 0);
+  const double checkpoint = 12 * trained + (train.ema_decay > 0 ? 4 * trained : 0);
   const double product = 4.0 * static_cast<double>(plan.saved > 0 ? plan.saved : plan.parameters);
   const double seen = static_cast<double>(plan.steps) * static_cast<double>(train.batch_size);
   const double per_image = plan.flops_per_image + plan.frozen_flops_per_image;
@@ -61,7 +63,7 @@ std::string describe_plan(const TrainingPlan& plan, const TrainOptions& train, c
   if (plan.frozen_flops_per_image > 0) rows.insert(rows.begin() + 9, {"frozen parts per image", flops_text(plan.frozen_flops_per_image)});
   std::string text;
   for (const auto& [name, value] : rows) text += fmt::format("{:<24}{}\n", name, value);
-  return text;
+  return text + describe_gpu_hours(per_image * seen);
 }
 
 }  // namespace defound

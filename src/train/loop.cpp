@@ -37,6 +37,8 @@ class TrainingLoop {
   bool validation_is_due() const;
   void validate_and_publish();
   bool validate();
+  void sample_if_due();
+  void with_product(const std::function<void()>& work);
   void save_if_due();
   void save();
 
@@ -66,6 +68,7 @@ ExitCode TrainingLoop::run() {
     if (const std::string reason = stop_reason(); !reason.empty()) return stop(reason);
     step(loader);
     if (validation_is_due()) validate_and_publish();
+    sample_if_due();
     save_if_due();
   }
   if (saved_step_ != total_) {  // no step was asked for: the product is the start
@@ -153,18 +156,32 @@ void TrainingLoop::validate_and_publish() {
   if (objective_.save_product) objective_.save_product(state_.weights.product(state_.product_values()), best);
 }
 
-/// True when this is the best validation so far.
-bool TrainingLoop::validate() {
-  const Stopwatch watch;
+/// Does the work in eval mode under the product's weights, which leaves no trace in the training.
+void TrainingLoop::with_product(const std::function<void()>& work) {
   if (state_.ema) state_.weights.show(state_.ema->values());
   objective_.model.eval();
-  Metrics metrics;
   {
     torch::NoGradGuard no_grad;
-    metrics = objective_.validate();
+    work();
   }
   objective_.model.train();
   if (state_.ema) state_.weights.show_masters();
+}
+
+void TrainingLoop::sample_if_due() {
+  if (!objective_.sample || !passes(state_.step, static_cast<double>(objective_.sample_every))) return;
+  const Stopwatch watch;
+  Pictures pictures;
+  with_product([&] { pictures = objective_.sample(); });
+  log_->write_pictures(state_.step, pictures);
+  log::info("samples at step {} ({})", state_.step, duration_text(watch.seconds()));
+}
+
+/// True when this is the best validation so far.
+bool TrainingLoop::validate() {
+  const Stopwatch watch;
+  Metrics metrics;
+  with_product([&] { metrics = objective_.validate(); });
   log_->write_validation(state_.step, metrics, watch.seconds());
   for (const auto& [name, value] : metrics) {
     if (name != objective_.best_metric || !std::isfinite(value)) continue;

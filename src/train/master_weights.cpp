@@ -17,8 +17,8 @@ std::string shape_text(const torch::Tensor& tensor) { return fmt::format("[{}]",
 
 }  // namespace
 
-MasterWeights::MasterWeights(torch::nn::Module& model, std::span<const ParamGroup> groups, torch::Device device, torch::Dtype precision)
-    : model_(model), device_(device), precision_(precision) {
+MasterWeights::MasterWeights(torch::nn::Module& model, std::span<const ParamGroup> groups, torch::Device device, torch::Dtype precision, bool with_frozen)
+    : model_(model), device_(device), precision_(precision), with_frozen_(with_frozen) {
   torch::NoGradGuard no_grad;
   model.to(device);
   std::set<const void*> grouped;
@@ -31,7 +31,7 @@ MasterWeights::MasterWeights(torch::nn::Module& model, std::span<const ParamGrou
   for (const auto& item : model.named_parameters()) {
     const bool trained = grouped.contains(item.value().unsafeGetTensorImpl());
     if (item.value().requires_grad() && !trained) fail("parameter {} is trainable but in no parameter group", item.key());
-    if (!trained && is_cast()) frozen_[item.key()] = item.value().detach().to(torch::kFloat32);
+    if (!trained && is_cast() && with_frozen_) frozen_[item.key()] = item.value().detach().to(torch::kFloat32);
   }
   // data() is a second tensor on the same memory: it keeps the fp32 values when the parameter is given others.
   for (const auto& param : params_) masters_.push_back(param.data().to(torch::kFloat32));
@@ -53,8 +53,10 @@ void MasterWeights::show_masters() { show(masters_); }
 
 TensorMap MasterWeights::product(const std::vector<torch::Tensor>& values) const {
   TensorMap weights;
-  for (const auto& item : model_.named_buffers()) weights[item.key()] = plain_fp32(item.value());
-  for (const auto& item : model_.named_parameters()) weights[item.key()] = plain_fp32(item.value());
+  if (with_frozen_) {
+    for (const auto& item : model_.named_buffers()) weights[item.key()] = plain_fp32(item.value());
+    for (const auto& item : model_.named_parameters()) weights[item.key()] = plain_fp32(item.value());
+  }
   for (const auto& [name, value] : frozen_) weights[name] = plain_fp32(value);
   for (size_t i = 0; i < names_.size(); ++i) weights[names_[i]] = plain_fp32(values[i]);
   return weights;

@@ -5,7 +5,7 @@
 namespace defound {
 
 TrainingLog::TrainingLog(const RunDir& run, int64_t total_steps, int64_t steps_per_epoch, int64_t batch_size, int64_t start_step)
-    : steps_per_epoch_(steps_per_epoch), batch_size_(batch_size), metrics_(run / "metrics.jsonl", start_step),
+    : folder_(run.path()), steps_per_epoch_(steps_per_epoch), batch_size_(batch_size), metrics_(run / "metrics.jsonl", start_step),
       tensorboard_(run.path(), start_step), progress_("training", total_steps * batch_size, start_step * batch_size, "images") {}
 
 void TrainingLog::add_step(int64_t step, double seconds, double waited) {
@@ -45,6 +45,14 @@ void TrainingLog::write_validation(int64_t step, const Metrics& metrics, double 
   write(step, row);
   log::info("validation at step {} (epoch {:.2f}): {} ({})", step, static_cast<double>(step) / static_cast<double>(steps_per_epoch_), text,
             duration_text(seconds));
+}
+
+void TrainingLog::write_pictures(int64_t step, const Pictures& pictures) {
+  make_folder(folder_ / "samples");
+  for (const auto& [name, png] : pictures) {
+    write_atomic(folder_ / "samples" / fmt::format("step-{:06}-{}.png", step, name), png);
+    tensorboard_.write_picture(step, name, png);
+  }
 }
 
 }  // namespace defound

@@ -5,7 +5,7 @@
 namespace defound {
 
 TrainingState::TrainingState(Objective& objective, const LoopOptions& options)
-    : weights(objective.model, objective.groups, options.device, options.precision),
+    : weights(objective.model, objective.groups, options.device, options.precision, objective.product_has_frozen),
       gradients(weights),
       optimizer(objective.groups, weights.masters(), {options.train.adam_beta1, options.train.adam_beta2}),
       loss_scale(options.precision == torch::kFloat16, options.device),

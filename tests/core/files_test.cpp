@@ -41,6 +41,34 @@ TEST(WriteAtomic, AFullDiskKeepsTheOldFile) {
   EXPECT_EQ(folder.entries(), 1u);
 }
 
+TEST(PublishFiles, AllOrTheFirstOfThemHaveTheirNamesAndNothingElseIsLeft) {
+  const testing::TempFolder folder;
+  fs::create_directories(folder / "a"), fs::create_directories(folder / "b");
+  publish_files({});
+  const std::vector<NewFile> files{{folder / "a/1.png", "one"}, {folder / "b/2.png", ""}, {folder / "a/3.png", "three"}};
+  publish_files(files);
+  for (const NewFile& file : files) EXPECT_EQ(read_text(file.path), file.content);
+  const std::vector<NewFile> more{{folder / "a/4.png", "four"}, {folder / "none/5.png", "five"}};
+  try {
+    publish_files(more);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("none/5.png: No such file"), std::string::npos) << e.what();
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder / "a"), fs::directory_iterator()), 2);
+}
+
+TEST(TemporaryPath, IsKnownAsTheFilesOwnAndNoOthers) {
+  const std::string name = temporary_path("folder/ill_000002.png").filename().string();
+  EXPECT_EQ(temporary_path("folder/ill_000002.png").parent_path(), "folder");
+  EXPECT_TRUE(name.starts_with("."));
+  EXPECT_TRUE(is_temporary_of(name, "ill_000002.png"));
+  for (const char* other : {"ill_000003.png", "ill_00000.png", "ill_000002.jpg", "ill_000002.png.png"})
+    EXPECT_FALSE(is_temporary_of(name, other)) << other;
+  for (const char* other : {".ill_000002.png", ".ill_000002.x.tmp.png", "ill_000002.12.tmp.png", ".ill_000002..tmp.png"})
+    EXPECT_FALSE(is_temporary_of(other, "ill_000002.png")) << other;
+}
+
 TEST(Publish, AThrowingWriterLeavesNothing) {
   const testing::TempFolder folder;
   EXPECT_THROW(publish(folder / "b.bin", [](const fs::path& temporary) {

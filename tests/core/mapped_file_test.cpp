@@ -34,6 +34,16 @@ TEST(MappedFile, ChecksumsMoreThanOnePiece) {
   EXPECT_EQ(file->checksum(1, bytes.size() - 1), crc32(std::string_view(bytes).substr(1)));
 }
 
+TEST(MappedFile, StaysWithoutItsDescriptor) {
+  const TempFolder folder;
+  const auto file = MappedFile::open(folder.write("a", "0123456789"));
+  const auto descriptors = [] { return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()); };
+  const auto before = descriptors();
+  file->release_descriptor();
+  EXPECT_EQ(descriptors(), before - 1);
+  EXPECT_EQ(file->bytes(), "0123456789");
+}
+
 TEST(MappedFile, RejectsWhatIsNoFile) {
   const TempFolder folder;
   expect_error(ExitCode::kUsage, "does not exist", [&] { MappedFile::open(folder / "none"); });

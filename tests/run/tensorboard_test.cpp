@@ -1,5 +1,6 @@
 #include "defound/run/tensorboard.h"
 
+#include "defound/core/error.h"
 #include "support/temp_folder.h"
 
 namespace defound {
@@ -38,6 +39,25 @@ TEST(TensorBoardLog, WritesTheEventFormat) {
   // step 300 = 0xAC 0x02; Summary { Value { tag "loss", simple_value 0.5 = 0x3F000000 } }
   EXPECT_EQ(records[1].substr(9), std::string("\x10\xac\x02\x2a\x0d\x0a\x0b\x0a\x04loss\x15\x00\x00\x00\x3f", 18));
   EXPECT_EQ(fs::file_size(files[0]), 2 * 16 + records[0].size() + records[1].size());
+}
+
+TEST(TensorBoardLog, WritesPicturesAsTensorBoardsOwnWriterDoes) {
+  const testing::TempFolder folder;
+  // the first 24 bytes of a picture of 300 x 2 pixels, which is all that is looked at
+  const std::string png("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x01\x2c\0\0\0\x02", 24);
+  {
+    TensorBoardLog log(folder.path());
+    log.write_picture(300, "samples", png);
+    EXPECT_THROW(log.write_picture(301, "samples", "GIF89a"), Error);
+  }
+  const auto records = read_records(event_files(folder.path())[0]);
+  ASSERT_EQ(records.size(), 2u);
+  // from tensorboard.compat.proto: Event(step=300, summary=Summary(value=[Summary.Value(tag="samples",
+  // image=Summary.Image(height=2, width=300, colorspace=3, encoded_image_string=png))]))
+  const std::string expected = std::string("\x10\xac\x02*.\x0a,\x0a\x07samples\x22!\x08\x02\x10\xac\x02\x18\x03\x22\x18", 27) + png;
+  EXPECT_EQ(records[1].substr(9), expected);
+  EXPECT_EQ(scalar_step(records[1]), 300);
+  EXPECT_EQ(steps_in(folder.path()), std::vector<int64_t>{300});
 }
 
 TEST(TensorBoardLog, IsCutBackAndGoesOnInANewFile) {

@@ -76,6 +76,29 @@ TEST_F(BrokenCommand, GeneratorTrainingGoesOnAfterAKill) {
                           {"generator/unet/diffusion_pytorch_model.safetensors", "generator/condition/model.safetensors"});
 }
 
+TEST_F(BrokenCommand, AdapterTrainingGoesOnAfterASignal) {
+  expect_exit(0, generator_ + " --max_train_steps 2 --batch_size 8 --threads 1 --output base");
+  expect_same_when_broken("defound-train-generator --data data --init base/generator --resolution 8 --sample_steps 2 --lora_rank 2 --learning_rate 1e-2 "
+                          "--sample_every 9 --sample_count 1 --condition_mixing_alpha 0.5 --gradient_checkpointing",
+                          "TERM", 75, {"pytorch_lora_weights.safetensors", "samples/step-000018-samples.png", "samples/step-000027-samples.png"});
+  const auto merged = run("defound-weights merge base/generator --lora whole:0.5 --lora parts:0.5 --output merged");
+  EXPECT_EQ(merged.exit_code, 0) << merged.output;
+  EXPECT_EQ(run("defound-weights merge base/generator --lora whole --output merged").exit_code, 2);   // it is there already
+  EXPECT_EQ(run("defound-weights merge base/generator --output other").exit_code, 2);
+  EXPECT_EQ(run("defound-weights merge base/generator --lora base/generator/unet --output other").exit_code, 2);
+  expect_exit(0, "defound-weights merge base/generator --lora whole --output once && defound-weights diff merged/unet/diffusion_pytorch_model.safetensors "
+                 "once/unet/diffusion_pytorch_model.safetensors --tolerance 1e-5");
+}
+
+/// A comma does not end a prompt.
+TEST_F(BrokenCommand, PromptsMayHoldCommas) {
+  const auto printed = run("defound-train-generator --prompt_template 'a clear, sharp photo of {label}' --prompt_template '{label}' --lora_target to_q,to_k --print_config");
+  EXPECT_EQ(printed.exit_code, 0);
+  const Json config = parse_json(printed.output, "printed");
+  EXPECT_EQ(config["prompt_template"], Json({"a clear, sharp photo of {label}", "{label}"}));
+  EXPECT_EQ(config["lora_target"], Json({"to_q", "to_k"}));
+}
+
 TEST_F(BrokenCommand, SynthesisGoesOnAfterAKillAndItsBatchChangesNoImage) {
   expect_exit(0, generator_ + " --max_train_steps 2 --batch_size 8 --threads 1 --output gen");
   const std::string line = "defound-synthesize --generator gen/generator --count 12 --steps 10 --seed 4 --threads 1";

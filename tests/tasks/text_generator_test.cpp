@@ -36,7 +36,7 @@ class TextGenerator : public ::testing::Test {
     TrainGeneratorConfig config;
     config.data.data = {(folder_ / "manifest.csv").string()};
     config.init = kTinyStableDiffusion.string();
-    config.prompt_template = "a photo of {label}";
+    config.prompt_template = {"a photo of {label}"};
     config.resolution = 16;
     config.sample_steps = 2;
     config.train.max_train_steps = 3;

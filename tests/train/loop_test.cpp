@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <limits>
+#include <set>
 
 #include "support/expect_error.h"
 #include "support/temp_folder.h"
@@ -66,6 +67,48 @@ TEST(Loop, ValidatesWithTheAverageAndTrainsOnWithTheMasters) {
   EXPECT_TRUE(torch::equal(product.at("head.weight"), while_validating));
   EXPECT_FALSE(torch::equal(product.at("head.weight"), task.net.head->weight));
   EXPECT_EQ(product.size(), 6u);  // four trained, one frozen, one buffer
+}
+
+TEST(Loop, SamplesUnderTheAverageWithoutATraceInTheTraining) {
+  const TempFolder folder;
+  LoopOptions options = made_up_options();
+  options.train.ema_decay = 0.99;
+  MadeUpTask plain, sampled;
+  ASSERT_EQ(train_made_up(plain, options, folder / "plain"), ExitCode::kDone);
+  const RunDir run = open_run(folder / "run");
+  Objective objective = sampled.objective(run);
+  const std::string png("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01", 24);
+  torch::Tensor last;
+  objective.sample_every = 10;  // of 20 steps
+  objective.sample = [&] {
+    EXPECT_FALSE(sampled.net.is_training() || torch::GradMode::is_enabled());
+    last = sampled.net.head->weight.detach().clone();
+    return Pictures{{"grid", png}};
+  };
+  ASSERT_EQ(train(objective, sampled.data, options, run), ExitCode::kDone);
+  EXPECT_EQ(read_text(run / "last.safetensors"), read_text(folder / "plain/last.safetensors"));
+  EXPECT_TRUE(torch::equal(load_safetensors(run / "last.safetensors").tensors.at("head.weight"), last));
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(run / "samples")) names.insert(entry.path().filename().string());
+  EXPECT_EQ(names, (std::set<std::string>{"step-000010-grid.png", "step-000020-grid.png"}));
+  EXPECT_EQ(read_text(run / "samples/step-000020-grid.png"), png);
+}
+
+TEST(Loop, ProductsMayLeaveOutWhatIsFrozen) {
+  const TempFolder folder;
+  for (const torch::Dtype precision : {torch::kFloat32, torch::kBFloat16}) {
+    const RunDir run = open_run(folder / std::string(c10::toString(precision)));
+    MadeUpTask task;
+    LoopOptions options = made_up_options();
+    options.precision = precision;
+    Objective objective = task.objective(run);
+    objective.product_has_frozen = false;
+    ASSERT_EQ(train(objective, task.data, options, run), ExitCode::kDone);
+    const TensorMap product = load_safetensors(run / "last.safetensors").tensors;
+    EXPECT_EQ(product.size(), 4u);
+    EXPECT_FALSE(product.contains("frozen") || product.contains("shift"));
+    EXPECT_EQ(product.at("head.weight").scalar_type(), torch::kFloat32);
+  }
 }
 
 TEST(Loop, MicroBatchesGiveTheSameTraining) {

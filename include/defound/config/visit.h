@@ -16,10 +16,12 @@ struct Field {
   double most = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices = {};     ///< the values a text may take; empty: any
   bool execution = false;                    ///< may change between starts of one run (device, threads, ...)
+  bool whole_texts = false;                  ///< of a list: a comma on the command line does not end a text
 
   Field range(double low, double high) && { least = low, most = high; return std::move(*this); }
   Field at_least(double low) && { least = low; return std::move(*this); }
   Field one_of(std::vector<std::string> values) && { choices = std::move(values); return std::move(*this); }
+  Field whole() && { whole_texts = true; return std::move(*this); }
   Field may_change() && { execution = true; return std::move(*this); }
 };
 

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,21 @@ void write_atomic(const fs::path& path, std::string_view content);
 
 /// The same for a product that a function writes: `write(temporary)` gets the temporary path (same extension).
 void publish(const fs::path& path, const std::function<void(const fs::path& temporary)>& write);
+
+/// The hidden name beside `path` under which this process writes it before it is published: ".NAME.PID.tmp.EXT".
+fs::path temporary_path(const fs::path& path);
+
+/// Whether a file's name is one under which some process writes, or wrote before it was killed, the file named `final_name`.
+bool is_temporary_of(const std::string& name, const std::string& final_name);
+
+struct NewFile {
+  fs::path path;
+  std::string content;
+};
+
+/// write_atomic for many small files at the price of one: the file system is synced once, when all of them stand under
+/// their temporary names, and each folder once, when they have got their own. Fails (exit 1) as write_atomic does.
+void publish_files(std::span<const NewFile> files);
 
 /// Whether the path exists; an Error (exit 1) that names it and the reason when that cannot be told.
 bool is_there(const fs::path& path);

@@ -22,6 +22,10 @@ class MappedFile {
   char* data() { return data_; }
   const fs::path& path() const { return path_; }
 
+  /// Gives the file's descriptor back, as thousands of shards would use up the process's; the mapping stays, checksum()
+  /// can no longer be asked for.
+  void release_descriptor();
+
   /// CRC-32 of `count` bytes at `begin`, read past the mapping: no page of it becomes resident.
   uint32_t checksum(uint64_t begin, uint64_t count) const;
 

@@ -18,6 +18,7 @@ class RandomStream {
   double uniform();                          ///< in [0, 1), 53 bits
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
   double normal();                           ///< standard normal (Box-Muller)
+  double beta(double a, double b);           ///< Beta(a, b), in [0, 1]; a, b > 0
   uint64_t below(uint64_t n);                ///< 0 .. n-1, unbiased; n > 0
   bool chance(double p) { return uniform() < p; }
 
@@ -50,5 +51,7 @@ std::vector<int64_t> permutation(int64_t n, const Draws& draws, int64_t epoch);
 inline uint64_t sample_id(int64_t epoch, int64_t index) {
   return (static_cast<uint64_t>(epoch) << 40) | static_cast<uint64_t>(index);
 }
+/// The index in such an id.
+inline int64_t sample_index(uint64_t id) { return static_cast<int64_t>(id & ((uint64_t{1} << 40) - 1)); }
 
 }  // namespace defound

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,9 @@ struct CsvRecord {
 /// out. Rejects (exit 2), naming origin:line, an open quote, text after a closing one, bytes that are no UTF-8, and
 /// records with another number of fields than the first.
 std::vector<CsvRecord> parse_csv(std::string_view text, const std::string& origin);
+
+/// The same, record by record, so that a table of a million rows is never there twice.
+void for_each_record(std::string_view text, const std::string& origin, const std::function<void(CsvRecord&&)>& use);
 
 /// The fields as one line with CRLF; quoted where they need it.
 std::string csv_line(const std::vector<std::string>& fields);

@@ -12,10 +12,10 @@ struct TableRules {
   bool labels_required = false;
 };
 
-/// The images of every --data (a manifest, a folder with a manifest.csv, a class folder tree), merged in the given
-/// order. Class order: rules.classes, else --labels, else classes.json beside the images, else sorted names. --labels
-/// leaves only rows of those labels, --split only rows of that split. Rejects (exit 2): nothing given or found, a label
-/// without images, a file in two splits, a patient in two splits (naming patient, splits and files; patients of one name
+/// The images of every --data (a manifest, a folder with a manifest.csv, a class folder tree, a pattern of shards), merged in
+/// the given order. Class order: rules.classes, else --labels, else classes.json beside the images, else sorted names.
+/// --labels leaves only rows of those labels, --split only rows of that split. Rejects (exit 2): nothing given or found, a
+/// label without images, a file in two splits, a patient in two splits (naming patient, splits and files; patients of one name
 /// are the same person unless a column `dataset` tells them apart). Warns once when no patient is known.
 ImageTable load_table(const DataOptions& options, const TableRules& rules = {});
 

@@ -1,7 +1,9 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <unordered_map>
 
+#include "defound/config/json.h"
 #include "defound/models/clip_text.h"
 #include "defound/models/condition.h"
 #include "defound/models/tokenizer.h"
@@ -15,6 +17,10 @@ struct LabelPrompt {
 
 /// The template with {label} replaced by the label, its underscores by spaces.
 std::string prompt_of_label(std::string label, const std::string& prompt_template);
+
+/// {"labels": [{"label": ..., "prompt": ...}, ...]}; rejects (exit 2) anything else, naming `origin`.
+std::vector<LabelPrompt> label_prompts_from_json(const Json& values, const std::string& origin);
+Json label_prompts_to_json(const std::vector<LabelPrompt>& labels);
 
 /// Prompts through CLIP's text encoder, which is frozen and stays fp32; each distinct prompt is encoded once, by itself,
 /// and kept. In a folder: text_encoder/ and tokenizer/ as diffusers has them, and labels.json, which is ours: the labels
@@ -38,6 +44,11 @@ class TextCondition : public Condition {
 
   /// The labels that it shall know from now on.
   void set_labels(std::vector<LabelPrompt> labels);
+  /// Further labels, in the place of those of the same name.
+  void add_labels(const std::vector<LabelPrompt>& labels);
+  const std::vector<LabelPrompt>& label_prompts() const { return labels_; }
+  /// Lets `change` alter the encoder's weights.
+  void change_encoder(const std::function<void(ClipTextModel&)>& change);
   /// Prompts are looked up among these ([M, D] each) from now on, and the encoder is not run: encode() rejects (exit 2) a
   /// prompt that is not there, and values that are not finite. `origin` names where they come from.
   void use_encoded(std::unordered_map<std::string, torch::Tensor> encoded, std::string origin);

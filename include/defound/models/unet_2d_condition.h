@@ -19,6 +19,10 @@ class UNet2DConditionModel : public torch::nn::Module {
   /// follows the sample's: channels-last is the fast one.
   torch::Tensor forward(const torch::Tensor& sample, const torch::Tensor& timesteps, const torch::Tensor& context);
 
+  /// Whether training keeps only what goes into each resnet and transformer, and computes the rest again in the backward
+  /// pass (nn/checkpointed.h): less memory for about a third more work. Off at first.
+  void set_gradient_checkpointing(bool on);
+
   const UNet2DConditionConfig& config() const { return config_; }
   torch::Dtype dtype() const { return conv_in_->weight.scalar_type(); }
   torch::Device device() const { return conv_in_->weight.device(); }

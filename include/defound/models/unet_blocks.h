@@ -21,8 +21,13 @@ struct UNetBlockOptions {
   int64_t skip_channels = 0;           ///< up blocks: channels of the last skip connection
 };
 
+/// What all three blocks have. With `recompute` each resnet and each transformer is checkpointed() in training.
+struct UNetBlock : torch::nn::Module {
+  bool recompute = false;
+};
+
 /// DownBlock2D and CrossAttnDownBlock2D: resnets, attentions, downsamplers.0.
-class UNetDownBlock : public torch::nn::Module {
+class UNetDownBlock : public UNetBlock {
  public:
   explicit UNetDownBlock(const UNetBlockOptions& options);
   /// Every intermediate result is appended to `skips`.
@@ -35,7 +40,7 @@ class UNetDownBlock : public torch::nn::Module {
 };
 
 /// UNetMidBlock2DCrossAttn: resnet, attention, resnet.
-class UNetMidBlock : public torch::nn::Module {
+class UNetMidBlock : public UNetBlock {
  public:
   explicit UNetMidBlock(const UNetBlockOptions& options);
   torch::Tensor forward(torch::Tensor x, const torch::Tensor& time, const torch::Tensor& context);
@@ -46,7 +51,7 @@ class UNetMidBlock : public torch::nn::Module {
 };
 
 /// UpBlock2D and CrossAttnUpBlock2D: resnets, attentions, upsamplers.0.
-class UNetUpBlock : public torch::nn::Module {
+class UNetUpBlock : public UNetBlock {
  public:
   explicit UNetUpBlock(const UNetBlockOptions& options);
   /// Each resnet takes the last of `skips`. The result has the size of the skip connection that comes next.

@@ -1,6 +1,8 @@
 #pragma once
 #include <torch/torch.h>
 
+#include <memory>
+
 namespace defound {
 
 // The layers of torch.nn with the same parameter names, but with memory that is not filled when they are made:
@@ -9,8 +11,16 @@ namespace defound {
 
 struct Linear : torch::nn::Module {
   Linear(int64_t in_features, int64_t out_features, bool with_bias = true, torch::Device device = torch::kCPU);
-  torch::Tensor forward(const torch::Tensor& x) { return torch::linear(x, weight, bias); }  ///< [..., in] -> [..., out]
+  /// [..., in] -> [..., out]; with a low-rank update (nn/lora.h) plus lora_scale x lora_B(lora_A(x)).
+  torch::Tensor forward(const torch::Tensor& x) {
+    const torch::Tensor out = torch::linear(x, weight, bias);
+    return lora_A ? out + lora_B->forward(lora_A->forward(x)) * lora_scale : out;
+  }
+  /// Registers lora_A [rank, in] and lora_B [out, rank], not filled, of the weight's type and device.
+  void make_lora(int64_t rank, double scale);
   torch::Tensor weight, bias;
+  std::shared_ptr<Linear> lora_A, lora_B;   ///< null: none
+  double lora_scale = 1;
 };
 
 struct Conv2d : torch::nn::Module {

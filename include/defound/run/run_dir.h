@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <span>
 #include <string>
 
 #include "defound/config/json.h"
@@ -21,7 +22,9 @@ class RunDir {
   /// when there is nothing to continue. On continuing, a changed recipe key is listed and rejected (exit 2).
   /// Writes config.json and adds a row to provenance.json; log.txt is opened. Hidden files do not count as content;
   /// kAuto also starts beside a batch system's logs (*.out, *.err, *.log).
-  static RunDir open(const fs::path& folder, Resume resume, Config& config, const std::string& command);
+  /// `beside`: further names that a fresh start may find there.
+  static RunDir open(const fs::path& folder, Resume resume, Config& config, const std::string& command,
+                     std::span<const std::string> beside = {});
   RunDir(RunDir&&) noexcept;
   ~RunDir();
 

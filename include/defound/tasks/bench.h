@@ -36,6 +36,11 @@ struct BenchSampleConfig : BenchConfig {
   double guidance_scale = 3;
   void visit(Visitor& v) override;
 };
+struct BenchSynthesizePlanConfig : Config {
+  int64_t rows = 100000, parts = 1, images_per_shard = 1000, size = 8;
+  std::string format = "shards", output;
+  void visit(Visitor& v) override;
+};
 
 /// Each measures one piece of work and returns the row to print: the options, step_seconds (median), images_per_second.
 Json bench_pretrain(BenchPretrainConfig& config);
@@ -43,5 +48,7 @@ Json bench_finetune(BenchFinetuneConfig& config);
 Json bench_loader(BenchLoaderConfig& config);
 Json bench_denoise(BenchDenoiseConfig& config);
 Json bench_sample(BenchSampleConfig& config);
+/// A job of config.rows images without its network: seconds of making, merging and starting again, and the peak of memory.
+Json bench_synthesize_plan(BenchSynthesizePlanConfig& config);
 
 }  // namespace defound

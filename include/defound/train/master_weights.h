@@ -16,8 +16,9 @@ namespace defound {
 /// (Micikevicius et al., "Mixed precision training", ICLR 2018, section 3.1). Buffers stay as they are.
 class MasterWeights {
  public:
-  /// Moves the model to the device and casts it. Fails when a trainable parameter is in no group or in two.
-  MasterWeights(torch::nn::Module& model, std::span<const ParamGroup> groups, torch::Device device, torch::Dtype precision);
+  /// Moves the model to the device and casts it. Fails when a trainable parameter is in no group or in two. Without
+  /// `with_frozen` product() holds what is trained only, and no originals of the rest are kept.
+  MasterWeights(torch::nn::Module& model, std::span<const ParamGroup> groups, torch::Device device, torch::Dtype precision, bool with_frozen = true);
 
   const std::vector<std::string>& names() const { return names_; }
   const std::vector<torch::Tensor>& params() const { return params_; }    ///< in the model, training precision
@@ -42,6 +43,7 @@ class MasterWeights {
   torch::nn::Module& model_;
   torch::Device device_;
   torch::Dtype precision_;
+  bool with_frozen_;
   std::vector<std::string> names_;
   std::vector<torch::Tensor> params_, masters_;
   std::map<std::string, torch::Tensor> frozen_;  ///< fp32 originals of untrained parameters, where those were cast

@@ -17,6 +17,9 @@ using Losses = std::vector<std::pair<std::string, torch::Tensor>>;
 /// Named numbers of a validation; `higher is better` is said by the objective.
 using Metrics = std::vector<std::pair<std::string, double>>;
 
+/// Pictures as PNG bytes, by name.
+using Pictures = std::vector<std::pair<std::string, std::string>>;
+
 /// All that the training loop knows of a task. The model's parameters stand in the training precision (fp32, bf16,
 /// fp16); the loop keeps fp32 master weights beside them, so `loss` casts its inputs to the model's type and returns fp32.
 struct Objective {
@@ -29,6 +32,11 @@ struct Objective {
   /// Writes the product from these weights (EMA when there is one; fp32; parameters and buffers by name), as the
   /// newest and, when `best`, as the best.
   std::function<void(const TensorMap& weights, bool best)> save_product = {};
+  bool product_has_frozen = true;                                  ///< save_product gets the untrained parameters too
+  /// Pictures for TensorBoard and samples/ after every `sample_every` steps (0: never), in eval mode, product weights in
+  /// the model.
+  std::function<Pictures()> sample = {};
+  int64_t sample_every = 0;
 };
 
 }  // namespace defound

@@ -22,9 +22,12 @@ class TrainingLog {
   void write_training(int64_t step, const NamedValues& losses, double rate, double grad_norm, int64_t skipped);
   /// A row "val_<name>" of a validation.
   void write_validation(int64_t step, const Metrics& metrics, double seconds);
+  /// To TensorBoard and to samples/step-000123-<name>.png.
+  void write_pictures(int64_t step, const Pictures& pictures);
 
  private:
   void write(int64_t step, const NamedValues& values);
+  fs::path folder_;
   int64_t steps_per_epoch_, batch_size_;
   MetricsLog metrics_;
   TensorBoardLog tensorboard_;
