@@ -15,7 +15,7 @@ void DataCacheLatentsConfig::visit(Visitor& v) {
     crops);
   v(field("crop_jitter", "two or more crops: each cuts off up to this share of the center crop's side").range(0, 0.9),
     crop_jitter);
-  v(field("prompt_template", "prompt of rows that have none; repeat for more; {label}: the label, underscores as spaces"),
+  v(field("prompt_template", "prompt of rows that have none; repeat for more; {label}: the label, underscores as spaces").whole(),
     prompt_template);
   v(field("latent_type", "number format of the cached latents and texts: fp16, fp32").one_of({"fp16", "fp32"}), latent_type);
   v(field("images_per_shard", "images whose latents go into one file, which is made in one piece").range(1, 65536),

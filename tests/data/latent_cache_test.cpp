@@ -18,7 +18,8 @@ class LatentCacheFiles : public ::testing::Test {
   /// Expects that the cache is rejected with a message that holds every word.
   void expect_rejected(const std::vector<std::string>& words) const {
     const std::string message = rejection_of([&] { LatentCache cache(made_.path()); });
-    for (const std::string& word : words) EXPECT_NE(message.find(word), std::string::npos) << "'" << word << "' is not in: " << message;
+    for (const std::string& word : words)
+      EXPECT_NE(message.find(word), std::string::npos) << "'" << word << "' is not in: " << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
   /// Writes a file of the cache again with other content.
@@ -34,14 +35,16 @@ class LatentCacheFiles : public ::testing::Test {
     made_.folder.write("cache/cache.json", values.dump());
   }
   MadeUpLatents made_;
-  const std::string first_ = "latents-000000.safetensors", last_ = "latents-000002.safetensors", text_ = "text-000000.safetensors";
+  const std::string first_ = "latents-000000.safetensors", last_ = "latents-000002.safetensors",
+                    text_ = "text-000000.safetensors";
 };
 
 TEST_F(LatentCacheFiles, HoldWhatWasWritten) {
   const LatentCache cache(made_.path());
   EXPECT_EQ(cache.info().shards(), 3);
   for (int64_t image = 0; image < 5; ++image)
-    for (int64_t view = 0; view < 4; ++view) EXPECT_TRUE(torch::equal(cache.moments(image, view), MadeUpLatents::moments(image)[view])) << image << " " << view;
+    for (int64_t view = 0; view < 4; ++view)
+      EXPECT_TRUE(torch::equal(cache.moments(image, view), MadeUpLatents::moments(image)[view])) << image << " " << view;
   EXPECT_EQ(cache.moments(4, 3).scalar_type(), torch::kFloat32);
   EXPECT_TRUE(torch::equal(cache.texts().at("retina").to(torch::kFloat32), MadeUpLatents::hidden_states()[1]));
   const auto& rows = cache.table().rows;
@@ -67,7 +70,8 @@ TEST_F(LatentCacheFiles, ShowEachViewEquallyOften) {
     ++shown[static_cast<int64_t>(sample.image.flatten()[0].item<float>() - 64) / 3];  // 24 numbers of 1/8 a view
   }
   ASSERT_EQ(shown.size(), 4u);
-  for (const auto& [view, count] : shown) EXPECT_NEAR(static_cast<double>(count), kEpochs / 4.0, 4 * 28) << view;  // four deviations
+  for (const auto& [view, count] : shown)
+    EXPECT_NEAR(static_cast<double>(count), kEpochs / 4.0, 4 * 28) << view;  // four deviations
   EXPECT_TRUE(torch::equal(held_out.get(0, draws, sample_id(3, 0)).image, held_out.get(0, draws, sample_id(3, 0)).image));
 }
 
@@ -81,10 +85,18 @@ TEST_F(LatentCacheFiles, OfAnotherKindAreRejected) {
 TEST_F(LatentCacheFiles, WrongSettingsAreRejectedByKey) {
   const std::string good = read_text(made_.path() / "cache.json");
   const std::vector<std::tuple<std::string, Json, std::string>> faults = {
-      {"height", -1, "height"}, {"height", 1 << 20, "height"}, {"height", 2.5, "height"}, {"widht", 2, "width"},
-      {"images", 0, "images"}, {"images_per_shard", 0, "images_per_shard"}, {"training_images", 6, "6 training_images of 5"},
-      {"latent_type", "fp8", "latent_type"}, {"crops", 1000, "crops"}, {"classes", Json::array({1}), "classes"},
-      {"format_version", 2, "format_version"}, {"tokens", 0, "2 prompts without tokens"},
+      {"height", -1, "height"},
+      {"height", 1 << 20, "height"},
+      {"height", 2.5, "height"},
+      {"widht", 2, "width"},
+      {"images", 0, "images"},
+      {"images_per_shard", 0, "images_per_shard"},
+      {"training_images", 6, "6 training_images of 5"},
+      {"latent_type", "fp8", "latent_type"},
+      {"crops", 1000, "crops"},
+      {"classes", Json::array({1}), "classes"},
+      {"format_version", 2, "format_version"},
+      {"tokens", 0, "2 prompts without tokens"},
       {"seed", 4, "latents-000000"}};  // another id: the files are of another cache
   for (const auto& [key, value, word] : faults) {
     set_key(key, value);
@@ -118,15 +130,19 @@ TEST_F(LatentCacheFiles, DamagedOrForeignShardIsRejectedByName) {
   expect_rejected({last_});
   fs::remove(made_.path() / last_);
   expect_rejected({last_, "does not exist"});
-  restore(), fs::copy_file(made_.path() / first_, made_.path() / "latents-000001.safetensors", fs::copy_options::overwrite_existing);
+  restore(),
+      fs::copy_file(made_.path() / first_, made_.path() / "latents-000001.safetensors", fs::copy_options::overwrite_existing);
   expect_rejected({"latents-000001.safetensors", "shard 0"});
   restore(), rewrite(first_, [](Safetensors& content) { content.metadata["defound.cache"] = "00112233"; });
   expect_rejected({first_, "00112233"});
   restore(), rewrite(first_, [](Safetensors& content) { content.metadata.clear(); });
   expect_rejected({first_, "no cache"});
-  restore(), rewrite(first_, [](Safetensors& content) { content.tensors["moments"] = content.tensors["moments"].slice(1, 0, 3).contiguous(); });
+  restore(), rewrite(first_, [](Safetensors& content) {
+    content.tensors["moments"] = content.tensors["moments"].slice(1, 0, 3).contiguous();
+  });
   expect_rejected({first_, "[2, 3, 6, 2, 2]", "[2, 4, 6, 2, 2]"});
-  restore(), rewrite(first_, [](Safetensors& content) { content.tensors["moments"] = content.tensors["moments"].to(torch::kFloat32); });
+  restore(), rewrite(first_,
+                     [](Safetensors& content) { content.tensors["moments"] = content.tensors["moments"].to(torch::kFloat32); });
   expect_rejected({first_, "Float", "Half"});
   restore(), rewrite(first_, [](Safetensors& content) { content.tensors["more"] = torch::ones({1}); });
   expect_rejected({first_, "one tensor"});
@@ -135,7 +151,8 @@ TEST_F(LatentCacheFiles, DamagedOrForeignShardIsRejectedByName) {
 }
 
 TEST_F(LatentCacheFiles, NotFiniteLatentsAreRejectedWhenTheyAreUsed) {
-  rewrite(last_, [](Safetensors& content) { content.tensors["moments"][0][1][2][0][1] = std::numeric_limits<float>::quiet_NaN(); });
+  rewrite(last_,
+          [](Safetensors& content) { content.tensors["moments"][0][1][2][0][1] = std::numeric_limits<float>::quiet_NaN(); });
   const LatentCache cache(made_.path());
   EXPECT_TRUE(torch::equal(cache.moments(4, 0), MadeUpLatents::moments(4)[0]));
   const std::string message = rejection_of([&] { cache.moments(4, 1); });
@@ -156,7 +173,8 @@ TEST_F(LatentCacheFiles, WrongTextsAreRejected) {
   expect_rejected({text_, "expected a text"});
   prompts("[");
   expect_rejected({text_, "not valid JSON"});
-  made_.write(), rewrite(text_, [](Safetensors& content) { content.tensors["hidden_states"] = torch::zeros({2, 3, 5}, torch::kFloat16); });
+  made_.write(),
+      rewrite(text_, [](Safetensors& content) { content.tensors["hidden_states"] = torch::zeros({2, 3, 5}, torch::kFloat16); });
   expect_rejected({text_, "[2, 3, 5]"});
 }
 

@@ -24,7 +24,8 @@ class CachedLatentsTraining : public ::testing::Test {
     std::string rows = "path,label,patient,split,prompt,dataset\n";
     for (int i = 0; i < 10; ++i) {
       write_made_image(folder_ / "images", fmt::format("{}.png", i), i);
-      rows += fmt::format("{}.png,{},patient {},{},{},clinic\n", i, i % 2 == 0 ? "mild_npdr" : "normal", i / 2, i < 8 ? "train" : "val", i % 4 == 0 ? "\"Mild, early\"" : "");
+      rows += fmt::format("{}.png,{},patient {},{},{},clinic\n", i, i % 2 == 0 ? "mild_npdr" : "normal", i / 2,
+                          i < 8 ? "train" : "val", i % 4 == 0 ? "\"Mild, early\"" : "");
     }
     folder_.write("images/manifest.csv", rows);
   }
@@ -48,7 +49,7 @@ class CachedLatentsTraining : public ::testing::Test {
     config.prompt_template = {"a photo of {label}"};
     config.resolution = 16, config.sample_steps = 1;
     config.condition_dropout = 0.3;
-    config.train.max_train_steps = 12, config.train.batch_size = 4, config.train.log_every = 1;
+    config.train.max_train_steps = 8, config.train.batch_size = 4, config.train.log_every = 1;
     config.train.ema_decay = 0, config.train.validate_epochs = 2;
     config.run.output = (folder_ / output).string();
     config.execution.num_workers = 1, config.execution.threads = 1;
@@ -93,7 +94,8 @@ class CachedLatentsTraining : public ::testing::Test {
   std::map<std::string, std::string> files_of(const std::string& cache) const {
     std::map<std::string, std::string> files;
     for (const auto& entry : fs::directory_iterator(folder_ / cache))
-      if (entry.path().extension() == ".safetensors" || entry.path().extension() == ".csv" || entry.path().filename() == "cache.json")
+      if (entry.path().extension() == ".safetensors" || entry.path().extension() == ".csv" ||
+          entry.path().filename() == "cache.json")
         files[entry.path().filename().string()] = read_text(entry.path());
     return files;
   }

@@ -17,8 +17,9 @@ struct MadeUpLatents {
   LatentCacheInfo info;
 
   MadeUpLatents() {
-    const auto manifest = folder.write("cache/manifest.csv", "path,label,patient,split,prompt\n0.png,b,p0,train,\n1.png,a,p1,train,\n"
-                                                             "2.png,b,p2,train,retina\n3.png,,p3,train,\n4.png,a,p4,val,\n");
+    const auto manifest = folder.write("cache/manifest.csv",
+                                       "path,label,patient,split,prompt\n0.png,b,p0,train,\n1.png,a,p1,train,\n"
+                                       "2.png,b,p2,train,retina\n3.png,,p3,train,\n4.png,a,p4,val,\n");
     info.vae = "0123456789abcdef", info.text_encoder = "fedcba9876543210", info.manifest = sha256_file(manifest);
     info.resolution = 16, info.crops = 2, info.crop_jitter = 0.1;
     info.images = 5, info.training_images = 4, info.images_per_shard = 2;

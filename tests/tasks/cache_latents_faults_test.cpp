@@ -31,7 +31,8 @@ class CachedLatentsFaults : public testing::CachedLatentsTraining {
   }
   std::map<std::string, fs::file_time_type> times_of(const std::string& cache) const {
     std::map<std::string, fs::file_time_type> times;
-    for (const auto& entry : fs::directory_iterator(folder_ / cache)) times[entry.path().filename().string()] = entry.last_write_time();
+    for (const auto& entry : fs::directory_iterator(folder_ / cache))
+      times[entry.path().filename().string()] = entry.last_write_time();
     return times;
   }
   /// Caches until `file` is there, then gets SIGTERM.
@@ -131,7 +132,8 @@ TEST_F(CachedLatentsFaults, DryRunTellsWorkAndDisk) {
   config.execution.dry_run = true, config.crops = 4, config.latent_type = "fp16";
   make(config);
   // 10 images of 8 views of 2 x 4 x 8 x 8 numbers and 4 prompts of 20 x 6, two bytes each
-  for (const char* part : {"10, 8 of them to train on", "4 crops and their mirror images", "FLOP", "4 of latents, 1 of texts", "82.88 kB"})
+  for (const char* part :
+       {"10, 8 of them to train on", "4 crops and their mirror images", "FLOP", "4 of latents, 1 of texts", "82.88 kB"})
     EXPECT_NE(out_.str().find(part), std::string::npos) << part << "\n" << out_.str();
   EXPECT_FALSE(fs::exists(config.run.output));
   config.execution.dry_run = false, config.run.output = (folder_ / "cache").string();
@@ -148,7 +150,8 @@ TEST_F(CachedLatentsFaults, LabelTablesNeedNoTexts) {
   LabelTableConfig table;
   table.labels = {"mild_npdr", "normal"};
   table.cross_attention_dim = unet.cross_attention_dim;
-  Generator::make(unet, table, SchedulerConfig(), Generator::load(kStableDiffusion).vae, Draws(1, "init")).save(folder_ / "labels");
+  Generator::make(unet, table, SchedulerConfig(), Generator::load(kStableDiffusion).vae, Draws(1, "init"))
+      .save(folder_ / "labels");
   DataCacheLatentsConfig config = caching();
   config.generator = (folder_ / "labels").string();
   make(config);
@@ -161,12 +164,16 @@ TEST_F(CachedLatentsFaults, LabelTablesNeedNoTexts) {
 }
 
 TEST_F(CachedLatentsFaults, CommandGoesOnAfterAKill) {
-  const auto run = [&](const std::string& line) { return testing::run_command("cd " + folder_.path().string() + " && " + line); };
-  const std::string line = "defound-data cache-latents --generator " + kStableDiffusion.string() + " --data images --resolution 16 --crops 8 "
+  const auto run = [&](const std::string& line) {
+    return testing::run_command("cd " + folder_.path().string() + " && " + line);
+  };
+  const std::string line = "defound-data cache-latents --generator " + kStableDiffusion.string() +
+                           " --data images --resolution 16 --crops 8 "
                            "--images_per_shard 1 --batch_size 1 --threads 1 --num_workers 1 --log_level warn";
   const auto whole = run(line + " --output whole");
   ASSERT_EQ(whole.exit_code, 0) << whole.output;
-  const auto killed = run("{ " + line + " --output parts & pid=$!; until test -e parts/latents-000001.safetensors || ! kill -0 $pid; "
+  const auto killed = run("{ " + line +
+                          " --output parts & pid=$!; until test -e parts/latents-000001.safetensors || ! kill -0 $pid; "
                           "do sleep 0.005; done; kill -KILL $pid; wait $pid; }");
   EXPECT_EQ(killed.exit_code, 128 + SIGKILL) << killed.output;
   EXPECT_FALSE(fs::exists(folder_ / "parts/manifest.csv"));

@@ -41,7 +41,8 @@ TEST_F(CachedLatentsTraining, CacheHoldsWhatTheFrozenPartsMakeOfEachView) {
   }
   ASSERT_EQ(cache.texts().size(), 4u);
   for (const std::string prompt : {"", "Mild, early", "a photo of mild npdr", "a photo of normal"})
-    EXPECT_TRUE(torch::equal(cache.texts().at(prompt), generator.model->condition->encode(std::vector{prompt}, torch::kCPU)[0])) << prompt;
+    EXPECT_TRUE(torch::equal(cache.texts().at(prompt), generator.model->condition->encode(std::vector{prompt}, torch::kCPU)[0]))
+        << prompt;
   EXPECT_EQ(cache.table().rows[9].patient, "patient 4");
   EXPECT_EQ(cache.table().rows[9].split, "val");
 }
@@ -70,10 +71,12 @@ TEST_F(CachedLatentsTraining, IsTrainingFromTheImagesWithoutThem) {
   make(caching());
   fs::remove_all(folder_ / "images");
   train(from_cache("cache-run"));
-  EXPECT_EQ(losses_of("images-run").size(), 12u + 3u);
+  EXPECT_EQ(losses_of("images-run").size(), 8u + 2u);
   EXPECT_EQ(losses_of("cache-run"), losses_of("images-run"));
   expect_same_product("images-run", "cache-run");
-  const auto ancestry_of = [&](const std::string& run) { return parse_json(read_text(folder_ / (run + "/provenance.json")), run)["ancestry"]; };
+  const auto ancestry_of = [&](const std::string& run) {
+    return parse_json(read_text(folder_ / (run + "/provenance.json")), run)["ancestry"];
+  };
   EXPECT_EQ(ancestry_of("cache-run"), ancestry_of("images-run"));
   EXPECT_EQ(ancestry_of("cache-run")["image_hashes"].size(), 10u);
   EXPECT_EQ(ancestry_of("cache-run")["patients_of"]["clinic"].size(), 5u);
@@ -107,7 +110,7 @@ TEST_F(CachedLatentsTraining, GoesOnExactlyAfterABreak) {
   cache.crops = 2, cache.latent_type = "fp16";
   make(cache);
   TrainGeneratorConfig config = from_cache("whole");
-  config.train.max_train_steps = 40;
+  config.train.max_train_steps = 40, config.train.validate_epochs = 10;
   train(config);
   config.run.output = (folder_ / "parts").string(), config.run.resume = "auto";
   int breaks = 0;
