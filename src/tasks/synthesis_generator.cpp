@@ -6,6 +6,7 @@
 #include "defound/core/error.h"
 #include "defound/image/normalize.h"
 #include "defound/models/flops.h"
+#include "defound/models/merge_lora.h"
 #include "defound/models/sample_images.h"
 #include "defound/tasks/synthesize.h"
 #include "defound/tensor/device.h"
@@ -47,6 +48,17 @@ SampleOptions sample_options(const SynthesizeConfig& config) {
   return options;
 }
 
+/// Merges each adapter into the generator, and lets hash and ancestry tell of it.
+void add_adapters(const std::vector<std::string>& adapters, Generator& generator, SynthesisGenerator& source) {
+  for (const std::string& item : adapters) {
+    const LoraChoice choice = parse_lora_choice(item);
+    const LoraAdapter adapter = read_lora(choice.file);
+    merge_lora(generator, adapter, choice.scale);
+    source.hash = sha256(fmt::format("{} {} {}", source.hash, sha256_file(adapter.file), choice.scale)).substr(0, 16);
+    source.ancestry.add(read_ancestry(adapter.file));
+  }
+}
+
 /// Samples in batches; [N, 3, H, W] in 0..1 become 8-bit images.
 std::vector<Image> draw_images(Generator& generator, std::span<const std::string> requests, std::span<const uint64_t> seeds,
                                const SampleOptions& options) {
@@ -71,12 +83,13 @@ SynthesisGenerator load_synthesis_generator(const SynthesizeConfig& config) {
   SynthesisGenerator source;
   source.name = config.generator;
   source.hash = hash_generator(config.generator);
+  source.ancestry = read_ancestry(config.generator);
+  add_adapters(config.lora, *generator, source);
   source.labels = condition->labels();
   source.reads_text = condition->reads_text();
   source.request_for = [condition](const std::string& label) { return condition->request_for(label); };
   source.resolution = generator->resolution();
   source.flops_per_image = call * static_cast<double>(config.steps) * (config.guidance_scale == 1 ? 1 : 2);
-  source.ancestry = read_ancestry(config.generator);
   source.draw = [=, is_there_yet = false](std::span<const std::string> requests, std::span<const uint64_t> seeds) mutable {
     if (!std::exchange(is_there_yet, true)) generator->to(device, precision);
     return draw_images(*generator, requests, seeds, options);

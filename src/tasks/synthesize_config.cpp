@@ -5,12 +5,14 @@ namespace defound {
 void SynthesizeConfig::visit(Visitor& v) {
   v.group("Synthesis");
   v(field("generator", "generator folder (of defound-train-generator)"), generator);
+  v(field("lora", "adapter to add to it: FILE or FILE:SCALE, or the run folder that made one; repeat for more").whole(), lora);
   v(field("count",
           "images to make of a label: LABEL=N, or \"A|B=N\" for both at once; repeat for each, or one number for every label"),
     count);
-  v(field("prompt", "images to make of a prompt: TEXT=N; repeat for each; for generators that read text"), prompt);
+  v(field("prompt", "images to make of a prompt: TEXT=N; repeat for each; for generators that read text").whole(), prompt);
   v(field("prompt_template",
-          "what to ask a generator that reads text for: a text with {label}; with several, images take them in turn"),
+          "what to ask a generator that reads text for: a text with {label}; with several, images take them in turn")
+        .whole(),
     prompt_template);
   v(field(
         "balance_to",

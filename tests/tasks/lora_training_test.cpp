@@ -151,6 +151,15 @@ TEST_F(LoraTraining, MergedGeneratorsSynthesizeByTheAdaptersLabels) {
   config.run.output = (folder_ / "synthetic").string();
   ASSERT_EQ(synthesize(config, "synthesize", out_), ExitCode::kDone);
   EXPECT_NE(file("synthetic/manifest.csv").find("a photo of macular hole"), std::string::npos);
+
+  SynthesizeConfig adapted = config;  // the same without a merged folder
+  adapted.generator = kAdaptedBase.string();
+  adapted.lora = merge.lora;
+  adapted.run.output = (folder_ / "adapted").string();
+  ASSERT_EQ(synthesize(adapted, "synthesize", out_), ExitCode::kDone);
+  EXPECT_EQ(read_ancestry(folder_ / "adapted").image_hashes, ancestry.image_hashes);
+  EXPECT_EQ(file("adapted/macular_hole/macular_hole_000000.png"), file("synthetic/macular_hole/macular_hole_000000.png"));
+  EXPECT_NE(file("adapted/manifest.csv"), file("synthetic/manifest.csv"));  // another generator hash: base and adapter
 }
 
 TEST_F(LoraTraining, RunsInHalfPrecisionAndRecomputing) {

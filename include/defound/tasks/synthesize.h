@@ -9,6 +9,7 @@ namespace defound {
 
 struct SynthesizeConfig : Config {
   std::string generator;
+  std::vector<std::string> lora;
   std::vector<std::string> count, prompt, prompt_template;
   std::string balance_to;
   DataOptions data;
