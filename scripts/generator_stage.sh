@@ -14,13 +14,16 @@ usage: scripts/generator_stage.sh --recipe retfound-de|cxrfm-de --init FOLDER --
   --crops N                random crops of each image whose latents are cached [4]
   --encoder FILE           encoder of the audit's fidelity metrics: RETFound, MAE, timm; without it only copies are looked for
   --classifier FILE        classifier trained on real images: does it confirm the labels?
+  --resolution N           side of the images in pixels, that of the generator [512]
+  --max_train_steps N      optimizer steps of the generator [the recipe's 60,000]
+  --batch_size N           images per optimizer step [the recipe's 64]
   --part i/N               make only this part of the synthetic set, then stop; without it all is made here
   --precision NAME         fp32, bf16 or fp16 [bf16]
   --dry_run                say what each step costs in work, memory and disk, and in hours of kinds of GPU; do nothing
 TEXT
 }
-recipe='' init='' data='' output='' balance=5x:normal template='a DSLR photo of {label}' crops=4 part='' precision=bf16 dry=()
-audit=()
+recipe='' init='' data='' output='' balance=5x:normal template='a DSLR photo of {label}' crops=4 part='' precision=bf16 resolution=512
+dry=() audit=() training=()
 while (($#)); do
   case $1 in
     --recipe) recipe=$2; shift 2 ;;
@@ -32,6 +35,8 @@ while (($#)); do
     --crops) crops=$2; shift 2 ;;
     --encoder) audit+=(--encoder "$2"); shift 2 ;;
     --classifier) audit+=(--classifier "$2" --filter_labels); shift 2 ;;
+    --resolution) resolution=$2; shift 2 ;;
+    --max_train_steps | --batch_size) training+=("$1" "$2"); shift 2 ;;
     --part) part=$2; shift 2 ;;
     --precision) precision=$2; shift 2 ;;
     --dry_run) dry=(--dry_run); shift ;;
@@ -50,14 +55,14 @@ common=(--resume auto --precision "$precision")
 say() { printf '\n== %s\n' "$*" >&2; }
 
 say "Latents and texts, encoded once"
-defound-data cache-latents --generator "$init" --data "$data" --resolution 512 --crops "$crops" --prompt_template "$template" \
+defound-data cache-latents --generator "$init" --data "$data" --resolution "$resolution" --crops "$crops" --prompt_template "$template" \
   --output "$output/latents" "${common[@]}" "${dry[@]}"
 
 say "Generator: the UNet is fine-tuned on real images and their labels"
 source_args=(--cached_latents "$output/latents")
 [ ${#dry[@]} = 0 ] || source_args=(--data "$data")   # there are no latents yet
 defound-train-generator --config "$configs/generator.json" --init "$init" "${source_args[@]}" --prompt_template "$template" \
-  --gradient_checkpointing --output "$output/generator" "${common[@]}" "${dry[@]}"
+  --resolution "$resolution" "${training[@]}" --gradient_checkpointing --output "$output/generator" "${common[@]}" "${dry[@]}"
 
 say "Synthetic set"
 generator=$output/generator/generator

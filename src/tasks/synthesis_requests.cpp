@@ -58,8 +58,7 @@ class SetList {
     if (!generator_.reads_text) reject("--prompt_template: the generator {} knows labels only", generator_.name);
     for (const std::string& text : config_.prompt_template)
       if (text.find(kLabelSlot) == std::string::npos)
-        reject("--prompt_template '{}' does not hold {}; commas part templates, so put one with a comma into a --config file",
-               text, kLabelSlot);
+        reject("--prompt_template '{}' does not hold {}", text, kLabelSlot);
   }
 
   void add_label(const std::string& label) { sets_.push_back({label, requests_for(label), label, 0}); }
@@ -100,18 +99,22 @@ class SetList {
     const std::string origin = "--balance_to " + config_.balance_to;
     if (config_.data.data.empty()) reject("--balance_to needs --data: the images that are counted");
     if (!config_.count.empty()) reject("{} and --count contradict each other; give one of them", origin);
-    const auto there = class_counts(load_table(config_.data, {.classes = generator_.labels}));
-    const int64_t target = balance_target(origin, there);
-    for (size_t i = 0; i < there.size(); ++i) sets_[i].count = std::max<int64_t>(0, target - there[i]);
+    if (generator_.labels.empty() && config_.prompt_template.empty())
+      reject("{}: the generator {} knows no labels; say with --prompt_template what those of --data are called in a prompt", origin,
+             generator_.name);
+    const ImageTable real = load_table(config_.data, {.classes = generator_.labels});
+    const auto there = class_counts(real);
+    const int64_t target = balance_target(origin, real.classes, there);
+    for (size_t i = 0; i < there.size(); ++i) set_of(real.classes[i]).count = std::max<int64_t>(0, target - there[i]);
   }
 
   /// A number, or FACTORx:LABEL: so many times what there is of LABEL.
-  int64_t balance_target(const std::string& origin, const std::vector<int64_t>& there) const {
+  int64_t balance_target(const std::string& origin, const std::vector<std::string>& labels, const std::vector<int64_t>& there) const {
     const std::string& text = config_.balance_to;
     const size_t times = text.find("x:");
     if (times == std::string::npos) return parse_count(text, origin);
     const int64_t target =
-        parse_count(text.substr(0, times), origin) * there[index_of_label(text.substr(times + 2), generator_.labels)];
+        parse_count(text.substr(0, times), origin) * there[index_of_label(text.substr(times + 2), labels)];
     if (target > kMostOfALabel) reject("{}: {} images of a label are more than {}", origin, target, kMostOfALabel);
     return target;
   }

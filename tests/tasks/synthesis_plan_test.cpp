@@ -115,6 +115,16 @@ TEST(SynthesisPlan, BalancesToANumberOrToAMultipleOfALabel) {
   made.refuses("needs --data");
 }
 
+TEST(SynthesisPlan, BalancesByTheDatasLabelsWhereATextModelKnowsNone) {
+  MadePlan made(true);
+  made.generator.labels.clear();
+  made.config.data.data = {made.folder.write("real.csv", "path,label\na.png,ill\nb.png,ill\nc.png,ill|healthy\n").string()};
+  made.config.balance_to = "2x:ill";
+  made.refuses("knows no labels; say with --prompt_template");
+  made.config.prompt_template = {"a photo of {label}"};
+  EXPECT_EQ(made.labels(), (Counts{{"ill", 2}, {"ill|healthy", 3}}));
+}
+
 TEST(SynthesisPlan, ACombinationThatTheGeneratorKnowsIsALabel) {
   MadePlan made(false);
   made.generator.labels = {"healthy", "healthy|ill"};
