@@ -16,7 +16,7 @@ const std::vector<std::string> kKnownColumns{"path", "label", "patient", "split"
 
 bool holds(const std::vector<std::string>& values, const std::string& value) { return std::find(values.begin(), values.end(), value) != values.end(); }
 
-std::string hint(const std::string& word, const std::vector<std::string>& candidates) {
+std::string near_name(const std::string& word, const std::vector<std::string>& candidates) {
   const std::string near = nearest(word, candidates);
   return near.empty() ? "" : fmt::format("; did you mean {}?", near);
 }
@@ -30,9 +30,9 @@ class Columns {
         reject("{}:{}: two columns are named '{}'", origin, header.line, header_[i]);
     if (!holds(header_, "path"))
       reject("{}:{}: there is no column 'path', only {}{}", origin, header.line, fmt::join(header_, ", "),
-             header_.size() == 1 && header_[0].find(';') != std::string::npos ? "; separate the fields with commas" : hint("path", header_));
+             header_.size() == 1 && header_[0].find(';') != std::string::npos ? "; separate the fields with commas" : near_name("path", header_));
     if (label_column != "label" && !holds(header_, label_column))
-      reject("{}:{}: there is no column '{}' for --label_column{}", origin, header.line, label_column, hint(label_column, header_));
+      reject("{}:{}: there is no column '{}' for --label_column{}", origin, header.line, label_column, near_name(label_column, header_));
     for (size_t i = 0; i < header_.size(); ++i)
       if (!holds(kKnownColumns, header_[i])) extra_.push_back(i);
   }
@@ -69,7 +69,7 @@ ImageRow row_of(const CsvRecord& record, const Columns& columns, const fs::path&
   if (!row.patient_known) row.patient = row.path.string();
   row.split = columns.value(record, "split");
   if (!row.split.empty() && !holds(kSplits, row.split))
-    reject("{}: the split is '{}'; it must be train, val or test{}", row.origin, row.split, hint(row.split, kSplits));
+    reject("{}: the split is '{}'; it must be train, val or test{}", row.origin, row.split, near_name(row.split, kSplits));
   row.prompt = columns.value(record, "prompt");
   row.source = columns.value(record, "source");
   row.extra = columns.extra(record);
