@@ -153,6 +153,8 @@ Json parse_json(const std::string& text, const std::string& origin) {
     const size_t at = std::min<size_t>(e.byte, text.size());
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
     reject("{}:{}: not valid JSON ({})", origin, line, std::string(e.what()).substr(0, 160));
+  } catch (const Json::out_of_range& e) {  // 1e999
+    reject("{}: a number is too large ({})", origin, std::string(e.what()).substr(0, 160));
   }
 }
 

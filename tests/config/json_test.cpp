@@ -41,6 +41,18 @@ std::string refusal(const std::string& text) {
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
+TEST(Json, ANumberBeyondADoubleIsRefusedByName) {
+  for (const char* text : {R"({"mask_ratio": 1e999})", R"([1, -1e9999])", "66e905x"}) {
+    try {
+      parse_json(text, "file.json");
+      ADD_FAILURE() << text;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kUsage) << text;
+      EXPECT_TRUE(std::string(error.what()).starts_with("file.json: a number is too large")) << error.what();
+    }
+  }
+}
+
 TEST(Json, RoundTripKeepsEveryField) {
   Small written, read;
   written.mask_ratio = 0.5, written.data = {"a", "b"}, written.learning_rate = 1e-3, written.flip = false;
