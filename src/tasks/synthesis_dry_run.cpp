@@ -21,7 +21,7 @@ double known_rate(const fs::path& folder) {
   return 0;
 }
 
-std::string row_text(const std::string& name, const std::string& value) { return fmt::format("{:<24}{}\n", name, value); }
+std::string row_text(const std::string& name, const std::string& value) { return fmt::format("{:<23} {}\n", name, value); }
 
 std::string parts_text(const SynthesisPlan& plan, const SynthesisPart& part) {
   const std::string units =
