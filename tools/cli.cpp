@@ -1,6 +1,7 @@
 #include "cli.h"
 
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "defound/core/error.h"
 #include "defound/core/files.h"
 #include "defound/core/log.h"
+#include "defound/core/progress.h"
 #include "defound/core/version.h"
 
 namespace defound::tool {
@@ -148,6 +150,13 @@ std::string explain(const CLI::ParseError& error, CLI::App& app) {
                      near.empty() ? "; --help lists the valid ones" : fmt::format("; did you mean {}?", near));
 }
 
+/// One line of the terminal, written over and over.
+void show_bar(const std::string& bar) {
+  if (bar.empty()) std::fputs("\n", stderr);
+  else std::fprintf(stderr, "\r\033[K%s", bar.c_str());
+  std::fflush(stderr);
+}
+
 }  // namespace
 
 struct Cli::Parser {
@@ -158,6 +167,7 @@ struct Cli::Parser {
 
 int guard(const std::function<int()>& body) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file above the limit of `ulimit -f` is then a failed write like any other
+  if (isatty(STDERR_FILENO) == 1) Progress::show_live(show_bar);
   try {
     const int code = body();
     if (!std::cout.flush()) fail("cannot write the result to the standard output; is its disk full?");

@@ -1,17 +1,25 @@
 #include "defound/core/progress.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
+#include <utility>
 
 #include "defound/core/log.h"
 
 namespace defound {
 namespace {
 using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kBarWidth = 24;
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+Progress::LiveLine& live_line() {
+  static Progress::LiveLine line;
+  return line;
+}
 }  // namespace
+
+void Progress::show_live(LiveLine line) { live_line() = std::move(line); }
 
 std::string duration_text(double seconds) {
   const auto whole = static_cast<int64_t>(seconds + 0.5);
@@ -22,10 +30,10 @@ std::string duration_text(double seconds) {
 
 Progress::Progress(std::string title, int64_t total, int64_t done, std::string unit)
     : title_(std::move(title)), unit_(std::move(unit)), total_(total), first_(done), done_(done),
-      terminal_(isatty(STDERR_FILENO) == 1), start_(Clock::now()), shown_(start_) {}
+      start_(Clock::now()), shown_(start_) {}
 
 Progress::~Progress() {
-  if (terminal_ && done_ > first_) std::fputs("\n", stderr);
+  if (live_line() && done_ > first_) live_line()("");
 }
 
 double Progress::rate() const { return static_cast<double>(done_ - first_) / std::max(1e-9, seconds_since(start_)); }
@@ -40,14 +48,12 @@ std::string Progress::line(int64_t done, const std::string& note) const {
 void Progress::update(int64_t done, const std::string& note) {
   done_ = done;
   const bool last = done >= total_;
-  const double interval = terminal_ ? 0.2 : 15.0;  // a log file wants few lines
+  const double interval = live_line() ? 0.2 : 15.0;  // a log file wants few lines
   if (!last && seconds_since(shown_) < interval) return;
   shown_ = Clock::now();
-  if (!terminal_) return log::info("{}", line(done, note));
-  const int filled = static_cast<int>(24 * done / std::max<int64_t>(total_, 1));
-  std::fprintf(stderr, "\r\033[K[%s%s] %s", std::string(filled, '#').c_str(), std::string(24 - std::min(24, filled), '.').c_str(),
-               line(done, note).c_str());
-  std::fflush(stderr);
+  if (!live_line()) return log::info("{}", line(done, note));
+  const auto filled = static_cast<size_t>(kBarWidth * std::min(done, total_) / std::max<int64_t>(total_, 1));
+  live_line()(fmt::format("[{}{}] {}", std::string(filled, '#'), std::string(kBarWidth - filled, '.'), line(done, note)));
 }
 
 }  // namespace defound
