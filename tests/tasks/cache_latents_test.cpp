@@ -82,6 +82,44 @@ TEST_F(CachedLatentsTraining, IsTrainingFromTheImagesWithoutThem) {
   EXPECT_EQ(ancestry_of("cache-run")["patients_of"]["clinic"].size(), 5u);
 }
 
+/// The autoencoder and the text encoder, left on disk, come back for the pictures and change nothing of the training.
+TEST_F(CachedLatentsTraining, DrawsSamplesOfPromptsThatAreNotInTheCache) {
+  make(caching());
+  TrainGeneratorConfig config = from_cache("sampled");
+  config.sample_every = 4, config.sample_count = 2, config.sample_prompt = {"something else"};
+  train(config);
+  EXPECT_TRUE(fs::exists(folder_ / "sampled/samples/step-000004-samples.png"));
+  train(from_cache("unsampled"));
+  EXPECT_EQ(losses_of("sampled"), losses_of("unsampled"));
+  expect_same_product("sampled", "unsampled");
+  TrainGeneratorConfig images = from_images("images_sampled");
+  images.sample_every = 4, images.sample_count = 2, images.sample_prompt = {"something else"};
+  train(images);
+  EXPECT_EQ(read_text(folder_ / "images_sampled/samples/step-000004-samples.png"),
+            read_text(folder_ / "sampled/samples/step-000004-samples.png"));
+}
+
+TEST_F(CachedLatentsTraining, TrainsAnAdapterUnderSeveralTemplates) {
+  DataCacheLatentsConfig cached = caching();
+  cached.prompt_template = {"a photo of {label}", "{label}, an eye"};
+  make(cached);
+  TrainGeneratorConfig config = from_cache("adapter");
+  config.lora_rank = 2;
+  config.prompt_template = cached.prompt_template;
+  train(config);
+  EXPECT_TRUE(fs::exists(folder_ / "adapter/pytorch_lora_weights.safetensors"));
+  TrainGeneratorConfig images = from_images("adapter_of_images");
+  images.lora_rank = 2;
+  images.prompt_template = cached.prompt_template;
+  train(images);
+  EXPECT_EQ(losses_of("adapter"), losses_of("adapter_of_images"));
+  TrainGeneratorConfig other = from_cache("other");
+  other.prompt_template.push_back("{label} of a clinic");
+  expect_rejected(other, "of a clinic' (");
+  other.prompt_template.pop_back(), other.compose_labels = true;
+  expect_rejected(other, "make new prompts");
+}
+
 TEST_F(CachedLatentsTraining, WithoutCropsThereIsNoAugmentation) {
   for (int i = 0; i < 10; ++i) {  // symmetric images, so that training from them sees no flip either
     Image image = testing::made_image(i, 16, 16);
