@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole pipeline on two CPU cores: images -> generator -> synthetic set -> MAE on synthetic, then on real images ->
-# fine-tuned classifier -> evaluation, beside a classifier trained from random weights.
+# fine-tuned classifier -> evaluation, beside a classifier trained from random weights, and an audit of the synthetic set.
 set -euo pipefail
 usage() {
   cat <<'TEXT'
@@ -102,11 +102,13 @@ tune_steps=$(steps finetune defound-finetune 0.15 32 "${tune_args[@]}")
 defound-finetune "${tune_args[@]}" --init "$output/mae-real" "${common[@]}" --max_train_steps "$tune_steps" --output "$output/classifier"
 defound-finetune "${tune_args[@]}" --layer_decay 1 "${common[@]}" --max_train_steps "$tune_steps" --output "$output/classifier-scratch"
 
-say "Evaluation on the test split, and label agreement of the synthetic images"
+say "Evaluation on the test split"
 for name in classifier classifier-scratch; do
   [ -e "$output/evaluation-$name/metrics.json" ] ||
     defound-evaluate --model "$output/$name/best.safetensors" --data "$manifest" --split test --log_level warn --output "$output/evaluation-$name" >/dev/null
 done
-[ -e "$output/agreement/metrics.json" ] ||
-  defound-evaluate --model "$output/classifier/best.safetensors" --data "$output/synthetic" --split train --allow_leak --log_level warn --output "$output/agreement" >/dev/null
+
+say "Audit of the synthetic images: do they copy a patient, are they like the real ones, does the classifier confirm their labels?"
+defound-audit --data "$output/synthetic" --reference "$manifest" --encoder "$output/mae-real" --classifier "$output/classifier" \
+  --calibration_images 400 --seed "$seed" --resume auto --log_level warn --output "$output/audit" >/dev/null
 python3 scripts/demo_table.py "$output"

@@ -18,11 +18,14 @@ def main():
     output = pathlib.Path(sys.argv[1])
     columns = [("macro AUROC (95 % interval)", "macro_auroc"), ("macro AUPR", "macro_aupr"), ("accuracy", "accuracy")]
     rows = [("classifier from the pretrained encoder", "evaluation-classifier"), ("classifier from random weights", "evaluation-classifier-scratch")]
-    if (output / "agreement/metrics.json").exists():
-        rows.append(("label agreement on synthetic images", "agreement"))
     print(f"\n{'':42}" + "".join(f"{title:30}" for title, _ in columns))
     for title, folder in rows:
         print(f"{title:42}" + "".join(f"{metric(output / folder, name):30}" for _, name in columns))
+    audit = json.loads((output / "audit/metrics.json").read_text())
+    copies, agreement = audit["memorization"], audit["label_agreement"]["synthetic"]["all"]
+    print(f"\nOf {audit['synthetic_images']} synthetic images {copies['copies']} copy a training image (of held-out real ones "
+          f"{100 * copies['false_alarm_rate']['value']:.1f} % seem to);")
+    print(f"the classifier confirms the label of {agreement['value']:.3f} ({agreement['low']:.3f} to {agreement['high']:.3f}).")
     print("\nReports:")
     for report in sorted(output.glob("*/report.html"), key=lambda path: path.stat().st_mtime):
         print(f"  {report}")

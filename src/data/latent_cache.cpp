@@ -1,13 +1,10 @@
 #include "defound/data/latent_cache.h"
 
 #include "defound/core/error.h"
-#include "defound/core/open_files.h"
 #include "defound/data/load_table.h"
 
 namespace defound {
 namespace {
-
-constexpr uint64_t kOtherOpenFiles = 256;
 
 const fs::path& finished_cache(const fs::path& folder) {
   if (!is_there(folder / "cache.json"))
@@ -22,7 +19,6 @@ const fs::path& finished_cache(const fs::path& folder) {
 LatentCache::LatentCache(const fs::path& folder)
     : path_(finished_cache(folder)), shards_(folder, LatentCacheInfo::read(folder / "cache.json")) {
   read_table();
-  allow_open_files(kOtherOpenFiles + static_cast<uint64_t>(info().shards() + info().text_shards()));
   for (int64_t shard = 0; shard < info().shards(); ++shard) moments_.push_back(shards_.load(shard));
   read_texts();
 }

@@ -34,6 +34,7 @@ const char* type_name(torch::Dtype dtype, const std::string& tensor) {
 
 Safetensors load_safetensors(const fs::path& path) {
   const auto file = MappedFile::open(path);
+  file->release_descriptor();  // a set of thousands of files may be open at once
   SafetensorsHeader header = read_safetensors_header(file->bytes(), path.string());
   Safetensors result{{}, std::move(header.metadata)};
   for (const SafetensorsEntry& entry : header.entries) {
