@@ -6,8 +6,8 @@
 #include "audit_pictures.h"
 #include "defound/core/log.h"
 #include "defound/core/progress.h"
-#include "defound/eval/memorization/copy_kind.h"
 #include "defound/data/image_files.h"
+#include "defound/eval/memorization/copy_kind.h"
 
 namespace defound {
 namespace {

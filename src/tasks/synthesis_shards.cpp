@@ -8,7 +8,6 @@
 #include "defound/data/shard.h"
 #include "defound/data/shard_writer.h"
 #include "defound/image/image_header.h"
-#include "synthesis_folders.h"
 
 namespace defound {
 namespace {
@@ -104,18 +103,6 @@ void SynthesisShards::verify_shard(int64_t shard, const RedrawnImages& redrawn) 
     if (tar->content(text) != description(image)) wrong(fmt::format("{} is not what the plan says of {}", text.name, name));
     read_image_header(tar->content(picture), shard_address(path, name).string());
   }
-}
-
-std::unique_ptr<SynthesisOutput> make_synthesis_output(const SynthesisPlan& plan, const SynthesisPart& part,
-                                                       const fs::path& output, const std::string& generator_hash) {
-  if (plan.in_shards()) return std::make_unique<SynthesisShards>(plan, part, output, generator_hash);
-  return std::make_unique<SynthesisFolders>(plan, part, output);
-}
-
-void verify_synthesis_output(const SynthesisPlan& plan, const RedrawnImages& redrawn, const fs::path& output,
-                             const std::string& generator_hash) {
-  if (plan.in_shards()) SynthesisShards(plan, {}, output, generator_hash).verify(redrawn);
-  else SynthesisFolders(plan, {}, output).verify();
 }
 
 }  // namespace defound
