@@ -7,7 +7,7 @@ started=$SECONDS
 say() { printf '[setup %3d s] %s\n' $((SECONDS - started)) "$*" >&2; }
 
 packages=(g++ cmake ninja-build ccache git python3 libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libjpeg-dev
-  libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev libssl-dev libicu-dev)
+  libgloo-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev libssl-dev libicu-dev)
 torch=${DEFOUND_TORCH_WHEEL:-torch==2.13.0}
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }

@@ -5,7 +5,7 @@ namespace defound {
 void ExecutionOptions::visit(Visitor& v) {
   v.group("Execution");
   v(field("device", "auto, cpu, cuda or cuda:N").may_change(), device);
-  v(field("precision", "number format of the matrix products: fp32, bf16, fp16").one_of({"fp32", "bf16", "fp16"}), precision);
+  v(field("precision", "number format of the matrix products: fp32, bf16, fp16; fp64 to check numbers").one_of({"fp32", "bf16", "fp16", "fp64"}), precision);
   v(field("threads", "threads for computing; 0: one for each core").range(0, 1024).may_change(), threads);
   v(field("num_workers", "threads that decode images ahead; 0: none").range(0, 256).may_change(), num_workers);
   v(field("log_level", "what goes to stderr: debug, info, warn, error, off").one_of({"debug", "info", "warn", "error", "off"}).may_change(), log_level);
@@ -28,6 +28,11 @@ void RunOptions::visit(Visitor& v) {
   v(field("seed", "all randomness follows from it").range(0, 9.0e18), seed);
 }
 
+void GroupOptions::visit(Visitor& v) {
+  v.group("Several processes");
+  v(field("timeout_seconds", "seconds without a sign of life, or in one transfer, after which all processes give up").range(1, 1e6).may_change(), timeout_seconds);
+}
+
 void TrainOptions::visit(Visitor& v) {
   v.group("Training");
   v(field("epochs", "passes over the data; 0.5 is half a pass").range(0, 1e9), epochs);
@@ -43,6 +48,7 @@ void TrainOptions::visit(Visitor& v) {
   v(field("adam_beta1", "AdamW beta1").range(0, 1), adam_beta1);
   v(field("adam_beta2", "AdamW beta2").range(0, 1), adam_beta2);
   v(field("max_grad_norm", "clip the gradient to this norm; 0: no clipping").range(0, 1e9), max_grad_norm);
+  v(field("shard_optimizer", "spread AdamW's moments over the processes (ZeRO stage 1): less memory, the same numbers").may_change(), shard_optimizer);
   v(field("ema_decay", "decay of the moving average of the weights, which is then the product; 0: none").range(0, 1), ema_decay);
   v(field("max_seconds", "save and leave with 75 after so many seconds; 0: no limit").range(0, 1e9).may_change(), max_seconds);
   v(field("checkpoint_minutes", "minutes between checkpoints").range(0, 1e6).may_change(), checkpoint_minutes);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "defound/core/launch.h"
+
 namespace defound {
 
 BatchOrder::BatchOrder(int64_t dataset_size, const LoaderOptions& options)
@@ -30,7 +32,8 @@ PlannedBatch BatchOrder::next() {
   PlannedBatch batch;
   batch.epoch = position_.epoch;
   const int64_t end = std::min(position_.sample + options_.batch_size, size_);
-  batch.indices.assign(order_.begin() + position_.sample, order_.begin() + end);
+  const Share share = share_of(end - position_.sample, options_.rank, options_.size);
+  batch.indices.assign(order_.begin() + position_.sample + share.begin, order_.begin() + position_.sample + share.end);
   position_.sample = end;
   if (!has_batch_at(end)) {
     position_ = {position_.epoch + 1, 0};

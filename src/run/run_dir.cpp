@@ -115,6 +115,7 @@ void RunDir::check_lock() const {
 }
 
 void RunDir::finish() const {
+  if (!lock_) return;
   check_lock();
   write_atomic(path_ / "DONE", utc_time() + "\n");
 }

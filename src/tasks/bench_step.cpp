@@ -32,10 +32,11 @@ Json bench_step(BenchConfig& config, const std::string& name, Objective& objecti
   options.train.adam_beta2 = bench.adam_beta2;
   options.device = parse_device(config.device);
   options.precision = parse_precision(config.precision);
-  TrainingState state(objective, options);
+  Group alone;
+  TrainingState state(objective, options, alone);
   const Batch batch = random_batch(bench, options.device);
   objective.model.train();
-  const double seconds = median_seconds(config, [&] { state.advance(batch, bench.learning_rate); });
+  const double seconds = median_seconds(config, [&] { state.advance(batch, bench.batch, bench.learning_rate); });
   Json row = bench_row(config, name, bench.batch, seconds);
   row["parameters"] = count_parameters(objective.model);
   return row;

@@ -85,7 +85,7 @@ std::string as_text(const Json& report) {
 }
 
 /// Where the manifest goes; one that exists may be the very input.
-fs::path manifest_path(const fs::path& output) {
+fs::path scan_manifest(const fs::path& output) {
   const fs::path manifest = output.extension() == ".csv" ? output : output / "manifest.csv";
   if (is_there(manifest)) reject("{} exists; it is not overwritten", manifest.string());
   return manifest;
@@ -112,7 +112,7 @@ void DataScanConfig::visit(Visitor& v) {
 
 std::string data_scan(DataScanConfig& config) {
   log::set_level(config.log_level);
-  const fs::path manifest = config.output.empty() ? fs::path() : manifest_path(config.output);
+  const fs::path manifest = config.output.empty() ? fs::path() : scan_manifest(config.output);
   const ImageTable table = load_table(config.data);
   const Findings found = open_all(table, config.threads);
   std::vector<BadImage> bad;

@@ -17,6 +17,7 @@
 #include "defound/tasks/predict.h"
 #include "defound/tensor/device.h"
 #include "example_images.h"
+#include "group_run.h"
 #include "leak_check.h"
 
 namespace defound {
@@ -89,24 +90,25 @@ std::string plan_text(const EvaluateConfig& config, const Classifier& classifier
                             leak_text(leaks));
 }
 
-}  // namespace
+Predictions predict_rows(Group& group, const EvaluateConfig& config, const Classifier& classifier, const ImageTable& rows, torch::Device device) {
+  return predict_together(group, *classifier.model, ImageDataset(rows, *classifier.transform, 0), config.batch_size, device, config.execution.num_workers);
+}
 
-std::string evaluate(EvaluateConfig& config) {
-  check_output(config);
-  const torch::Device device = apply_execution(config.execution);
-  const Classifier classifier = load_classifier(config.model);
-  const ImageTable table = load_test_rows(config, classifier.classes);
-  describe_rows(table, config.subgroups);   // rejects unknown columns before anything is done
-  const LeakCheck leaks = check_leaks(classifier.file, table, config.allow_leak, config.execution.threads);
-  if (config.execution.dry_run) return plan_text(config, classifier, table, leaks);
-  classifier.model->to(device, parse_precision(config.execution.precision));
+void predict_for_the_leader(Group& group, const EvaluateConfig& config, const Classifier& classifier, ImageTable table, torch::Device device) {
+  keep_rows(table, group.share(""));
+  predict_rows(group, config, classifier, table, device);
+}
 
+/// The leader's work; returns the table to print.
+std::string evaluate_together(Group& group, const EvaluateConfig& config, const Classifier& classifier, const ImageTable& table, const LeakCheck& leaks,
+                              torch::Device device) {
   std::string summary;
   make_folder(fs::absolute(config.output).parent_path());
   publish_folder(config.output, [&](const fs::path& folder) {
     const ImageTable readable = without_bad_images(table, config.data.bad_images, config.execution.threads, folder / "bad_files.csv");
+    group.share(kept_rows(table, readable));
     EvaluatedImages images = describe_rows(readable, config.subgroups);
-    images.predictions = predict(*classifier.model, ImageDataset(readable, *classifier.transform, 0), config.batch_size, device, config.execution.num_workers);
+    images.predictions = predict_rows(group, config, classifier, readable, device);
     const BootstrapOptions bootstrap{config.resamples, config.confidence_level, config.stratified, config.execution.threads};
     const Scores scores = score(images, bootstrap, static_cast<uint64_t>(config.seed));
     std::vector<ComparedMetric> compared;
@@ -121,6 +123,27 @@ std::string evaluate(EvaluateConfig& config) {
     summary = fmt::format("{} images of {} patients, {} classes\n", images.predictions.size(), images.patient_count(), images.classes.size()) + scores_text(scores);
   });
   return summary + (fs::path(config.output) / "report.html").string() + "\n";
+}
+
+}  // namespace
+
+std::string evaluate(EvaluateConfig& config) {
+  check_output(config);
+  const torch::Device device = apply_execution(config.execution);
+  const Classifier classifier = load_classifier(config.model);
+  const ImageTable table = load_test_rows(config, classifier.classes);
+  describe_rows(table, config.subgroups);   // rejects unknown columns before anything is done
+  const LeakCheck leaks = check_leaks(classifier.file, table, config.allow_leak, config.execution.threads);
+  if (config.execution.dry_run) return plan_text(config, classifier, table, leaks);
+  classifier.model->to(device, parse_precision(config.execution.precision));
+
+  std::string summary;
+  run_together(device, config.group.timeout_seconds, [&](Group& group) {
+    if (group.is_leader()) summary = evaluate_together(group, config, classifier, table, leaks, device);
+    else predict_for_the_leader(group, config, classifier, table, device);
+    return ExitCode::kDone;
+  });
+  return summary;
 }
 
 }  // namespace defound

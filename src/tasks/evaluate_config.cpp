@@ -16,6 +16,7 @@ void EvaluateConfig::visit(Visitor& v) {
   v(field("seed", "of the bootstrap").range(0, 9.0e18), seed);
   data.visit(v);
   execution.visit(v);
+  group.visit(v);
 }
 
 }  // namespace defound

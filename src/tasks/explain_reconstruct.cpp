@@ -89,7 +89,7 @@ Reconstructed reconstruct_all(const ExplainReconstructConfig& config, const Load
   const auto type = mae.model->cls_token.scalar_type();
   std::vector<torch::Tensor> images, losses, masks, predictions;
   Progress progress("reconstruct", table.size());
-  for_each_batch(dataset, table.size(), config.batch_size, [&](const Batch& batch) {
+  for_each_batch(dataset, {0, table.size()}, config.batch_size, [&](const Batch& batch) {
     const torch::Tensor noise = random_uniform(draws, batch.ids, {mae.model->config.num_patches()}).to(device);   // [N, L]
     const Reconstruction part = reconstruct(*mae.model, batch.images.to(device, type), noise, config.mask_ratio);
     images.push_back(batch.images), losses.push_back(part.loss_per_image.cpu()), masks.push_back(part.mask.cpu()), predictions.push_back(part.prediction.cpu());

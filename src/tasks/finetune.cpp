@@ -7,6 +7,7 @@
 #include "defound/models/flops.h"
 #include "defound/models/key_maps.h"
 #include "defound/models/vit.h"
+#include "group_run.h"
 #include "loop_setup.h"
 #include "defound/tasks/plan.h"
 #include "defound/tasks/predict.h"
@@ -71,8 +72,8 @@ void check_start(const FinetuneConfig& config, const VitConfig& vit, int64_t ima
 class Finetuning {
  public:
   Finetuning(const FinetuneConfig& config, const VitConfig& vit, const ImageDataset& held_out, std::vector<std::string> classes, torch::Device device,
-             const RunDir& run)
-      : config_(config), model_(vit), held_out_(held_out), classes_(std::move(classes)), device_(device), run_(run) {
+             const RunDir& run, Group& group)
+      : config_(config), model_(vit), held_out_(held_out), classes_(std::move(classes)), device_(device), run_(run), group_(group) {
     model_.init_weights(Draws(static_cast<uint64_t>(config.run.seed), "init"));
     if (!config.init.empty()) load_init(model_, config);
   }
@@ -90,12 +91,12 @@ class Finetuning {
  private:
   Losses loss(const Batch& batch, const Draws& draws) {
     const RowDraws rows{draws.purpose("drop_path"), batch.ids};
-    const torch::Tensor logits = model_.forward(batch.images, &rows).to(torch::kFloat);  // [N, classes]
+    const torch::Tensor logits = at_least_fp32(model_.forward(batch.images, &rows));  // [N, classes]
     return {{"loss", torch::cross_entropy_loss(logits, batch.labels, /*weight=*/{}, at::Reduction::Mean, /*ignore_index=*/-100, config_.label_smoothing)}};
   }
 
   Metrics validate() {
-    const ClassificationMetrics metrics(predict(model_, held_out_, 64, device_));
+    const ClassificationMetrics metrics(predict_together(group_, model_, held_out_, 64, device_));
     return {{"auroc", metrics.value("macro_auroc")}, {"aupr", metrics.value("macro_aupr")}, {"accuracy", metrics.value("accuracy")}};
   }
 
@@ -116,7 +117,27 @@ class Finetuning {
   std::vector<std::string> classes_;
   torch::Device device_;
   const RunDir& run_;
+  Group& group_;
 };
+
+ExitCode finetune_in(Group& group, FinetuneConfig& config, const VitConfig& vit, TrainingData& data, torch::Device device, const std::string& command) {
+  const RunDir run = open_run(group, config.run, config, command);
+  if (run.is_done()) return ExitCode::kDone;
+  prepare_run(group, data, run, config.data, config.execution, {config.init});
+  if (group.is_leader()) write_atomic(run / "classes.json", Json(data.train.classes).dump(2) + "\n");
+  if (config.shuffle_labels) shuffle_labels(data.train, static_cast<uint64_t>(config.run.seed));
+
+  const std::string preset = config.augmentation == "none" ? "evaluate" : config.augmentation;
+  const ImageDataset dataset(data.train, transform_preset(preset, config.input_size));
+  const ImageDataset held_out(data.val, transform_preset("evaluate", config.input_size));
+  Finetuning finetuning(config, vit, held_out, data.train.classes, device, run, group);
+  Objective objective = finetuning.objective();
+  const ExitCode code = train(objective, dataset, loop_options(config.train, config.run, config.execution, device, group), run);
+  if (code != ExitCode::kDone || !group.is_leader()) return code;
+  write_training_report(run, "Fine-tuning", {});
+  run.finish();
+  return code;
+}
 
 }  // namespace
 
@@ -128,22 +149,7 @@ ExitCode finetune(FinetuneConfig& config, const std::string& command, std::ostre
   const VitConfig vit = model_config(config, static_cast<int64_t>(data.train.classes.size()));
   check_start(config, vit, data.train.size());
   if (config.execution.dry_run) return out << describe_plan(plan_of(config, vit, data.train.size()), config.train, config.execution.precision), ExitCode::kDone;
-  const RunDir run = RunDir::open(config.run.output, parse_resume(config.run.resume), config, command);
-  if (run.is_done()) return ExitCode::kDone;
-  prepare_run(data, run, config.data, config.execution, {config.init});
-  write_atomic(run / "classes.json", Json(data.train.classes).dump(2) + "\n");
-  if (config.shuffle_labels) shuffle_labels(data.train, static_cast<uint64_t>(config.run.seed));
-
-  const std::string preset = config.augmentation == "none" ? "evaluate" : config.augmentation;
-  const ImageDataset dataset(data.train, transform_preset(preset, config.input_size));
-  const ImageDataset held_out(data.val, transform_preset("evaluate", config.input_size));
-  Finetuning finetuning(config, vit, held_out, data.train.classes, device, run);
-  Objective objective = finetuning.objective();
-  const ExitCode code = train(objective, dataset, loop_options(config.train, config.run, config.execution, device), run);
-  if (code != ExitCode::kDone) return code;
-  write_training_report(run, "Fine-tuning", {});
-  run.finish();
-  return code;
+  return run_together(device, config.group.timeout_seconds, [&](Group& group) { return finetune_in(group, config, vit, data, device, command); });
 }
 
 }  // namespace defound

@@ -28,6 +28,7 @@ void FinetuneConfig::visit(Visitor& v) {
   train.visit(v);
   run.visit(v);
   execution.visit(v);
+  group.visit(v);
 }
 
 }  // namespace defound

@@ -7,6 +7,7 @@
 #include "defound/data/image_dataset.h"
 #include "defound/models/component_hash.h"
 #include "defound/models/text_condition.h"
+#include "group_run.h"
 
 namespace defound {
 namespace {
@@ -89,8 +90,8 @@ void GeneratorSource::attach(Generator& generator, torch::Device device, const T
   generator.leave_frozen_on_disk(config_.init);
 }
 
-void GeneratorSource::prepare(const RunDir& run) {
-  if (!cache_) return prepare_run(data, run, config_.data, config_.execution, {config_.init});
+void GeneratorSource::prepare(Group& group, const RunDir& run) {
+  if (!cache_) return prepare_run(group, data, run, config_.data, config_.execution, {config_.init});
   Ancestry ancestry = read_ancestry(config_.cached_latents);
   if (ancestry.image_hashes.empty())
     reject("{} does not tell which images went into it (provenance.json); make the cache anew", config_.cached_latents);

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "defound/data/latent_cache.h"
+#include "defound/dist/group.h"
 #include "defound/models/generator.h"
 #include "defound/models/training_requests.h"
 #include "defound/tasks/train_generator.h"
@@ -20,7 +21,7 @@ class GeneratorSource {
   /// prompt that may be requested, and gives the memory of both back.
   void attach(Generator& generator, torch::Device device, const TrainingRequests& requests) const;
   /// Leaves bad images out and records the ancestry in the run: of a cache that of the images it was made of.
-  void prepare(const RunDir& run);
+  void prepare(Group& group, const RunDir& run);
 
   std::unique_ptr<Dataset> training_set() const;
   std::unique_ptr<Dataset> held_out_set() const;   ///< split val; the training rows where there is none

@@ -26,7 +26,8 @@ void drop_conditions(const Draws& draws, std::span<const uint64_t> ids, double s
 }  // namespace
 
 GeneratorTraining::GeneratorTraining(const TrainGeneratorConfig& config, Generator generator, const TrainingRequests& requests,
-                                     const GeneratorSource& source, torch::Device device, const RunDir& run)
+                                     const GeneratorSource& source, torch::Device device, const RunDir& run,
+                                     Group& group)
     : config_(config),
       generator_(std::move(generator)),
       schedule_(generator_.scheduler),
@@ -34,7 +35,8 @@ GeneratorTraining::GeneratorTraining(const TrainGeneratorConfig& config, Generat
       source_(source),
       held_out_(source.held_out_set()),
       device_(device),
-      run_(run) {}
+      run_(run),
+      group_(group) {}
 
 Objective GeneratorTraining::objective() {
   return {
@@ -87,7 +89,7 @@ torch::Tensor GeneratorTraining::loss(const Batch& batch, const Draws& draws, co
   const torch::Tensor timesteps =
       rows(random_integers(draws.purpose("timestep"), batch.ids, schedule_.num_train_timesteps(), {}));  // [N]
   const torch::Tensor prediction =
-      generator_.model->unet->forward(schedule_.add_noise(latents, noise, timesteps), timesteps, context).to(torch::kFloat);
+      at_least_fp32(generator_.model->unet->forward(schedule_.add_noise(latents, noise, timesteps), timesteps, context));
   const torch::Tensor errors =
       (prediction - schedule_.training_target(latents, noise, timesteps)).square().flatten(1).mean(1);  // [N]
   if (config_.snr_gamma <= 0) return errors.mean();
@@ -111,14 +113,10 @@ torch::Tensor GeneratorTraining::training_condition(const Batch& batch, const Dr
 /// The loss on held-out images as their rows stand, at fixed times under fixed noise.
 Metrics GeneratorTraining::validate() {
   const torch::NoGradGuard no_grad;
-  double sum = 0;
-  int64_t seen = 0;
-  for_each_batch(*held_out_, kHeldOutImages, kHeldOutBatch, [&](const Batch& batch) {
+  return mean_over_batches(*held_out_, kHeldOutImages, kHeldOutBatch, group_, {"loss"}, [&](const Batch& batch) {
     const torch::Tensor context = generator_.model->condition->encode(batch.prompts, device_);
-    sum += loss(batch.to(device_), Draws(0, "validation"), context).item<double>() * static_cast<double>(batch.size());
-    seen += batch.size();
+    return std::vector{loss(batch.to(device_), Draws(0, "validation"), context).item<double>()};
   });
-  return {{"loss", sum / static_cast<double>(seen)}};
 }
 
 }  // namespace defound

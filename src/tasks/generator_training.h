@@ -18,7 +18,7 @@ class GeneratorTraining {
  public:
   /// What it is given must outlive it.
   GeneratorTraining(const TrainGeneratorConfig& config, Generator generator, const TrainingRequests& requests,
-                    const GeneratorSource& source, torch::Device device, const RunDir& run);
+                    const GeneratorSource& source, torch::Device device, const RunDir& run, Group& group);
 
   Objective objective();
   const Generator& generator() const { return generator_; }
@@ -39,6 +39,7 @@ class GeneratorTraining {
   std::unique_ptr<Dataset> held_out_;
   torch::Device device_;
   const RunDir& run_;
+  Group& group_;
 };
 
 }  // namespace defound

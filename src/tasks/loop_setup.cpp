@@ -24,15 +24,31 @@ Batch batch_of(const Dataset& dataset, int64_t begin, int64_t end) {
 
 }  // namespace
 
-LoopOptions loop_options(const TrainOptions& train, const RunOptions& run, const ExecutionOptions& execution, torch::Device device) {
-  return {train, static_cast<uint64_t>(run.seed), device, parse_precision(execution.precision), execution.num_workers};
+LoopOptions loop_options(const TrainOptions& train, const RunOptions& run, const ExecutionOptions& execution, torch::Device device, Group& group) {
+  return {train, static_cast<uint64_t>(run.seed), device, parse_precision(execution.precision), execution.num_workers, &group};
 }
 
 Batch first_images(const Dataset& dataset, int64_t count) { return batch_of(dataset, 0, std::min(count, dataset.size())); }
 
-void for_each_batch(const Dataset& dataset, int64_t most, int64_t batch_size, const std::function<void(const Batch&)>& work) {
-  const int64_t count = std::min(most, dataset.size());
-  for (int64_t begin = 0; begin < count; begin += batch_size) work(batch_of(dataset, begin, std::min(count, begin + batch_size)));
+void for_each_batch(const Dataset& dataset, Share samples, int64_t batch_size, const std::function<void(const Batch&)>& work) {
+  for (int64_t begin = samples.begin; begin < samples.end; begin += batch_size)
+    work(batch_of(dataset, begin, std::min(samples.end, begin + batch_size)));
+}
+
+Metrics mean_over_batches(const Dataset& dataset, int64_t most, int64_t batch_size, Group& group, const std::vector<std::string>& names,
+                          const std::function<std::vector<double>(const Batch&)>& work) {
+  const Share share = share_of(std::min(most, dataset.size()), group.rank(), group.size());
+  const torch::Tensor sums = torch::zeros({static_cast<int64_t>(names.size()) + 1}, torch::kFloat64);  // the last one counts images
+  for_each_batch(dataset, share, batch_size, [&](const Batch& batch) {
+    std::vector<double> values = work(batch);
+    values.push_back(1);
+    sums.add_(torch::tensor(values, torch::kFloat64), static_cast<double>(batch.size()));
+  });
+  group.sum(sums);
+  const double* total = sums.const_data_ptr<double>();
+  Metrics means;
+  for (size_t i = 0; i < names.size(); ++i) means.emplace_back(names[i], total[i] / total[names.size()]);
+  return means;
 }
 
 }  // namespace defound

@@ -8,6 +8,7 @@
 #include "defound/models/key_maps.h"
 #include "defound/models/mae.h"
 #include "defound/nn/patches.h"
+#include "group_run.h"
 #include "loop_setup.h"
 #include "defound/tasks/plan.h"
 #include "reconstruction.h"
@@ -71,8 +72,9 @@ void check_start(const PretrainConfig& config, const MaeConfig& mae, int64_t ima
 /// One pretraining: the model and what the loop asks of it.
 class MaePretraining {
  public:
-  MaePretraining(const PretrainConfig& config, const MaeConfig& mae, const ImageDataset* held_out, torch::Device device, const RunDir& run)
-      : config_(config), model_(mae), held_out_(held_out), device_(device), run_(run) {
+  MaePretraining(const PretrainConfig& config, const MaeConfig& mae, const ImageDataset* held_out, torch::Device device, const RunDir& run,
+                 Group& group)
+      : config_(config), model_(mae), held_out_(held_out), device_(device), run_(run), group_(group) {
     const Draws draws(static_cast<uint64_t>(config.run.seed), "init");
     model_.init_weights(draws);
     if (!config.init.empty()) load_init(model_, config);
@@ -105,18 +107,13 @@ class MaePretraining {
   /// The loss on held-out images under fixed masks, beside the loss of predicting nothing.
   Metrics validate() {
     const torch::NoGradGuard no_grad;
-    double loss = 0, nothing = 0;
-    int64_t seen = 0;
-    for_each_batch(*held_out_, kValidationImages, 64, [&](const Batch& cpu_batch) {
+    return mean_over_batches(*held_out_, kValidationImages, 64, group_, {"loss", "loss_of_zero_prediction"}, [&](const Batch& cpu_batch) {
       const Batch batch = cpu_batch.to(device_);
       const MaeOutput output = model_.forward(batch.images, masking_noise(batch, Draws(0, "validation")), config_.mask_ratio);
       const torch::Tensor patches = patchify(batch.images, model_.config.patch_size);
       const torch::Tensor zero = (model_.patch_errors(patches, torch::zeros_like(output.prediction)) * output.mask).sum() / output.mask.sum();
-      loss += output.loss.item<double>() * static_cast<double>(batch.size());
-      nothing += zero.item<double>() * static_cast<double>(batch.size());
-      seen += batch.size();
+      return std::vector{output.loss.item<double>(), zero.item<double>()};
     });
-    return {{"loss", loss / static_cast<double>(seen)}, {"loss_of_zero_prediction", nothing / static_cast<double>(seen)}};
   }
 
   void save(const TensorMap& weights) {
@@ -132,7 +129,27 @@ class MaePretraining {
   const ImageDataset* held_out_;
   torch::Device device_;
   const RunDir& run_;
+  Group& group_;
 };
+
+ExitCode pretrain_in(Group& group, PretrainConfig& config, const MaeConfig& mae, TrainingData& data, torch::Device device, const std::string& command) {
+  const RunDir run = open_run(group, config.run, config, command);
+  if (run.is_done()) return ExitCode::kDone;
+  prepare_run(group, data, run, config.data, config.execution, {config.init});
+
+  const TransformOptions augment = transform_preset("mae", config.input_size);
+  TransformOptions plain = transform_preset("evaluate", config.input_size);
+  const ImageDataset dataset(data.train, augment), held_out(data.val, plain), shown(data.train, plain);
+  MaePretraining pretraining(config, mae, data.val.rows.empty() ? nullptr : &held_out, device, run, group);
+  Objective objective = pretraining.objective();
+  const ExitCode code = train(objective, dataset, loop_options(config.train, config.run, config.execution, device, group), run);
+  if (code != ExitCode::kDone || !group.is_leader()) return code;
+  write_training_report(run, "Masked-autoencoder pretraining",
+                        {{"Image, what the encoder sees, prediction, prediction with the visible patches; two images a row",
+                          pretraining.picture(data.val.rows.empty() ? shown : held_out)}});
+  run.finish();
+  return code;
+}
 
 }  // namespace
 
@@ -142,22 +159,7 @@ ExitCode pretrain(PretrainConfig& config, const std::string& command, std::ostre
   TrainingData data = load_training_data(config.data, LabelUse::kIgnored);
   check_start(config, mae, data.train.size());
   if (config.execution.dry_run) return out << describe_plan(plan_of(config, mae, data.train.size()), config.train, config.execution.precision), ExitCode::kDone;
-  const RunDir run = RunDir::open(config.run.output, parse_resume(config.run.resume), config, command);
-  if (run.is_done()) return ExitCode::kDone;
-  prepare_run(data, run, config.data, config.execution, {config.init});
-
-  const TransformOptions augment = transform_preset("mae", config.input_size);
-  TransformOptions plain = transform_preset("evaluate", config.input_size);
-  const ImageDataset dataset(data.train, augment), held_out(data.val, plain), shown(data.train, plain);
-  MaePretraining pretraining(config, mae, data.val.rows.empty() ? nullptr : &held_out, device, run);
-  Objective objective = pretraining.objective();
-  const ExitCode code = train(objective, dataset, loop_options(config.train, config.run, config.execution, device), run);
-  if (code != ExitCode::kDone) return code;
-  write_training_report(run, "Masked-autoencoder pretraining",
-                        {{"Image, what the encoder sees, prediction, prediction with the visible patches; two images a row",
-                          pretraining.picture(data.val.rows.empty() ? shown : held_out)}});
-  run.finish();
-  return code;
+  return run_together(device, config.group.timeout_seconds, [&](Group& group) { return pretrain_in(group, config, mae, data, device, command); });
 }
 
 }  // namespace defound

@@ -27,6 +27,7 @@ void PretrainConfig::visit(Visitor& v) {
   train.visit(v);
   run.visit(v);
   execution.visit(v);
+  group.visit(v);
 }
 
 }  // namespace defound

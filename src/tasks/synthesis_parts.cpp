@@ -63,7 +63,9 @@ void check_job(SynthesizeConfig& config, const SynthesisPlan& plan, const fs::pa
 
 }  // namespace
 
-SynthesisPart synthesis_part(const SynthesizeConfig& config) {
+namespace {
+
+SynthesisPart part_asked_for(const SynthesizeConfig& config) {
   if (!config.part.empty()) return parse_part(config.part, "--part " + config.part);
   const std::string id = environment("SLURM_ARRAY_TASK_ID"), count = environment("SLURM_ARRAY_TASK_COUNT");
   if (id.empty() || count.empty() || config.merge) return {};
@@ -71,6 +73,13 @@ SynthesisPart synthesis_part(const SynthesizeConfig& config) {
   const std::string origin = fmt::format("SLURM_ARRAY_TASK_ID {} from {}, _COUNT {}", id, least.empty() ? "0" : least, count);
   if (!least.empty() && least != "0") reject("{}: number the array from 0 (--array=0-N), or give --part", origin);
   return parse_part(id + "/" + count, origin);
+}
+
+}  // namespace
+
+SynthesisPart synthesis_part(const SynthesizeConfig& config, const Launch& launch) {
+  const SynthesisPart part = part_asked_for(config);
+  return {part.index * launch.size + launch.rank, part.count * launch.size};
 }
 
 fs::path part_folder(const fs::path& output, const SynthesisPart& part) {

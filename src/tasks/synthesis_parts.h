@@ -1,10 +1,11 @@
 #pragma once
+#include "defound/core/launch.h"
 #include "redrawn_images.h"
 
 namespace defound {
 
 /// --part i/N, or a Slurm array's task; the whole job where neither is given. Rejects (exit 2) what is no part.
-SynthesisPart synthesis_part(const SynthesizeConfig& config);
+SynthesisPart synthesis_part(const SynthesizeConfig& config, const Launch& launch);
 
 /// The run folder of a part, below the job's folder.
 fs::path part_folder(const fs::path& output, const SynthesisPart& part);

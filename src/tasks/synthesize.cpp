@@ -5,6 +5,7 @@
 #include "defound/core/log.h"
 #include "defound/core/progress.h"
 #include "defound/core/stop.h"
+#include "defound/dist/group.h"
 #include "synthesis_manifest.h"
 #include "synthesis_output.h"
 #include "synthesis_parts.h"
@@ -109,16 +110,31 @@ ExitCode merge_parts(SynthesizeConfig& config, const SynthesisGenerator& generat
   return ExitCode::kDone;
 }
 
+/// Each process makes its part; when all are whole and these are all there are, the leader merges them.
+ExitCode make_parts_together(Group& group, SynthesizeConfig& config, const SynthesisGenerator& generator, const SynthesisPlan& plan,
+                             const SynthesisPart& part, const std::string& command) {
+  const ExitCode own = make_part(config, generator, plan, part, command);
+  bool all_done = true;
+  for (const std::string& code : group.gather(own == ExitCode::kDone ? "done" : "saved")) all_done = all_done && code == "done";
+  if (group.share(all_done ? "done" : "saved") != "done") return ExitCode::kSaved;
+  if (!group.is_leader() || part.count != group.size()) return ExitCode::kDone;
+  return merge_parts(config, generator, plan, command);
+}
+
 }  // namespace
 
 ExitCode synthesize(SynthesizeConfig& config, SynthesisGenerator& generator, const std::string& command, std::ostream& out) {
   if (config.merge && !config.part.empty()) reject("--merge and --part contradict each other: the parts first, then --merge");
-  const SynthesisPart part = synthesis_part(config);
+  const Launch launch = config.merge ? Launch{} : launch_of_this_process();
+  const SynthesisPart part = synthesis_part(config, launch);
   const SynthesisPlan plan(config, generator);
   if (config.execution.dry_run) {
     out << describe_synthesis(config, generator, plan, part);
     return ExitCode::kDone;
   }
+  if (launch.size > 1)
+    return run_together(torch::kCPU, config.group.timeout_seconds,
+                        [&](Group& group) { return make_parts_together(group, config, generator, plan, part, command); });
   return config.merge ? merge_parts(config, generator, plan, command) : make_part(config, generator, plan, part, command);
 }
 

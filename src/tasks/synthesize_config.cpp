@@ -42,6 +42,7 @@ void SynthesizeConfig::visit(Visitor& v) {
   data.visit(v);
   run.visit(v);
   execution.visit(v);
+  group.visit(v);
 }
 
 }  // namespace defound

@@ -67,6 +67,7 @@ void TrainGeneratorConfig::visit(Visitor& v) {
   train.visit(v);
   run.visit(v);
   execution.visit(v);
+  group.visit(v);
 }
 
 }  // namespace defound

@@ -1,23 +1,46 @@
 #include "defound/tensor/device.h"
 
 #include <malloc.h>
+#include <sched.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "defound/core/error.h"
+#include "defound/core/launch.h"
 #include "defound/core/log.h"
 
 namespace defound {
+namespace {
+
+/// Processes of one machine take its GPUs in turn.
+torch::Device own_gpu() {
+  const auto gpus = static_cast<int64_t>(torch::cuda::device_count());
+  return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(launch_of_this_process().local_rank % gpus));
+}
+
+/// Processes that were started together on one machine share its cores, unless the launcher has bound them already.
+void share_cores() {
+  const Launch launch = launch_of_this_process();
+  cpu_set_t allowed;
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  if (launch.local_size < 2 || std::getenv("OMP_NUM_THREADS") != nullptr || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  if (CPU_COUNT(&allowed) == cores) torch::set_num_threads(std::max(1, cores / static_cast<int>(launch.local_size)));
+}
+
+}  // namespace
 
 torch::Device parse_device(const std::string& text) {
   if (text == "cpu") return torch::kCPU;
   const bool has_cuda = torch::cuda::is_available();
-  if (text == "auto") return has_cuda ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  if (text == "auto") return has_cuda ? own_gpu() : torch::Device(torch::kCPU);
   const bool indexed = text.starts_with("cuda:") && text.size() > 5 && text.size() < 9 && text.find_first_not_of("0123456789", 5) == std::string::npos;
   if (text != "cuda" && !indexed) reject("device is '{}'; it must be auto, cpu, cuda or cuda:N", text);
   if (!has_cuda) reject("device is '{}' but this machine or this LibTorch has no CUDA; use --device cpu", text);
-  const int index = indexed ? std::stoi(text.substr(5)) : 0;
+  if (!indexed) return own_gpu();
+  const int index = std::stoi(text.substr(5));
   if (index >= static_cast<int>(torch::cuda::device_count())) reject("device is '{}' but there are only {} GPUs here", text, torch::cuda::device_count());
   return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(index));
 }
@@ -25,7 +48,8 @@ torch::Device parse_device(const std::string& text) {
 torch::Dtype parse_precision(const std::string& text) {
   if (text == "bf16") return torch::kBFloat16;
   if (text == "fp16") return torch::kFloat16;
-  if (text != "fp32") reject("precision is '{}'; it must be fp32, bf16 or fp16", text);
+  if (text == "fp64") return torch::kFloat64;
+  if (text != "fp32") reject("precision is '{}'; it must be fp32, bf16, fp16 or fp64", text);
   return torch::kFloat32;
 }
 
@@ -58,7 +82,8 @@ torch::Device apply_execution(const ExecutionOptions& options) {
   if (options.precision == "fp16" && device.is_cpu()) reject("precision fp16 needs a GPU; on a CPU use bf16 or fp32");
   if (options.precision == "bf16" && device.is_cpu() && !computes_bf16())
     log::warn("this CPU has no bf16 arithmetic (AVX512-BF16 or AMX): --precision fp32 is many times as fast here");
-  if (options.threads > 0) torch::set_num_threads(static_cast<int>(options.threads));  // else LibTorch's: OMP_NUM_THREADS, or the cores
+  if (options.threads > 0) torch::set_num_threads(static_cast<int>(options.threads));
+  else share_cores();  // else LibTorch's: OMP_NUM_THREADS, or the cores
   return device;
 }
 

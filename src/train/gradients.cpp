@@ -1,23 +1,80 @@
 #include "defound/train/gradients.h"
 
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <chrono>
+#include <functional>
+
 namespace defound {
+namespace {
+
+/// Called by autograd when a parameter's gradient of a backward pass is whole.
+class WhenWhole : public torch::autograd::PostAccumulateGradHook {
+ public:
+  explicit WhenWhole(std::function<void()> work) : work_(std::move(work)) {}
+  void operator()(const torch::autograd::Variable&) override { work_(); }
+
+ private:
+  std::function<void()> work_;
+};
+
+}  // namespace
+
+Gradients::Gradients(const MasterWeights& weights, Group& group) : weights_(weights), sums_(weights.params().size()) {
+  if (group.size() == 1) return;
+  over_processes_ = std::make_unique<BucketedSum>(group, weights.masters());
+  for (size_t i = 0; i < sums_.size(); ++i)
+    torch::autograd::impl::set_post_acc_grad_hooks(weights.params()[i], std::make_unique<WhenWhole>([this, i] { leave(i); }));
+}
+
+Gradients::~Gradients() {
+  if (!over_processes_) return;
+  for (const auto& param : weights_.params()) torch::autograd::impl::set_post_acc_grad_hooks(param, nullptr);
+}
+
+void Gradients::begin_last() { is_last_ = true; }
+
+void Gradients::add(size_t index) {
+  torch::Tensor& grad = weights_.params()[index].mutable_grad();
+  if (!grad.defined()) return;
+  if (sums_[index].defined()) sums_[index].add_(grad);
+  else sums_[index] = weights_.is_cast() ? grad.to(torch::kFloat32) : grad;
+  grad.reset();
+}
 
 void Gradients::add() {
-  if (!weights_.is_cast()) return;  // autograd goes on adding to the parameter's own fp32 gradient
+  if (!weights_.is_cast()) return;  // autograd goes on adding to the parameter's own gradient
   torch::NoGradGuard no_grad;
-  for (size_t i = 0; i < sums_.size(); ++i) {
-    torch::Tensor& grad = weights_.params()[i].mutable_grad();
-    if (!grad.defined()) continue;
-    if (sums_[i].defined()) sums_[i].add_(grad);
-    else sums_[i] = grad.to(torch::kFloat32);
-    grad.reset();
+  for (size_t i = 0; i < sums_.size(); ++i) add(i);
+}
+
+void Gradients::leave(size_t index) {
+  if (!is_last_) return;
+  torch::NoGradGuard no_grad;
+  add(index);
+  over_processes_->add(index, sums_[index]);
+  sums_[index].reset();
+}
+
+double Gradients::finish() {
+  is_last_ = false;
+  if (!over_processes_) return 0;
+  const auto start = std::chrono::steady_clock::now();
+  torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < sums_.size(); ++i) {  // reached by an earlier micro-batch only
+    if (!sums_[i].defined() && !weights_.params()[i].grad().defined()) continue;
+    add(i);
+    over_processes_->add(i, sums_[i]);
   }
+  sums_ = over_processes_->finish();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 const std::vector<torch::Tensor>& Gradients::sums() {
   torch::NoGradGuard no_grad;
   for (size_t i = 0; i < sums_.size(); ++i) {
-    if (!weights_.is_cast()) sums_[i] = weights_.params()[i].grad();
+    if (!weights_.is_cast() && !over_processes_) sums_[i] = weights_.params()[i].grad();
     const torch::Tensor& master = weights_.masters()[i];
     if (sums_[i].defined() && sums_[i].strides() != master.strides())  // the fused step walks both in memory order
       sums_[i] = torch::empty_like(master).copy_(sums_[i]);

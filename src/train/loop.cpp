@@ -7,8 +7,10 @@
 
 #include "defound/core/log.h"
 #include "defound/core/stop.h"
+#include "defound/train/checkpoint_writer.h"
 #include "defound/train/training_log.h"
 #include "defound/train/training_state.h"
+#include "defound/train/votes.h"
 
 namespace defound {
 namespace {
@@ -22,18 +24,26 @@ class TrainingLoop {
  public:
   TrainingLoop(Objective& objective, const Dataset& dataset, const LoopOptions& options, const RunDir& run)
       : objective_(objective), dataset_(dataset), options_(options), run_(run), schedule_(make_lr_schedule(options.train, dataset.size())),
-        total_(total_steps(options.train, dataset.size())), epoch_(steps_per_epoch(options.train, dataset.size())), state_(objective, options) {}
+        total_(total_steps(options.train, dataset.size())), epoch_(steps_per_epoch(options.train, dataset.size())),
+        group_(options.group ? *options.group : alone_), state_(objective, options, group_), votes_(options.device),
+        writer_(options.train.keep_checkpoints) {}
 
   ExitCode run();
 
  private:
+  void describe_start() const;
   void resume();
+  void find_checkpoint();
+  void check_agreement();
   LoaderOptions loader_options() const;
   void step(Loader& loader);
   void check_skipped();
   void write_log_row(double rate);
-  std::string stop_reason() const;
-  ExitCode stop(const std::string& reason);
+  std::string own_stop_reason() const;
+  bool save_time_is_over() const;
+  Vote vote();
+  bool must_stop() const;
+  ExitCode stop();
   bool validation_is_due() const;
   void validate_and_publish();
   bool validate();
@@ -41,6 +51,8 @@ class TrainingLoop {
   void with_product(const std::function<void()>& work);
   void save_if_due();
   void save();
+  void write_checkpoint();
+  void finish_writing();
 
   Objective& objective_;
   const Dataset& dataset_;
@@ -48,24 +60,29 @@ class TrainingLoop {
   const RunDir& run_;
   const LrSchedule schedule_;
   const int64_t total_, epoch_;            ///< steps
+  Group alone_;
+  Group& group_;
   TrainingState state_;
-  std::unique_ptr<TrainingLog> log_;
+  Votes votes_;
+  std::unique_ptr<TrainingLog> log_;       ///< the leader's
   const Stopwatch since_start_;
   Stopwatch since_save_;
-  fs::path last_checkpoint_;
+  CheckpointWriter writer_;                ///< the leader's
   int64_t saved_step_ = -1, skipped_ = 0;
   bool first_step_ = true;
 };
 
 ExitCode TrainingLoop::run() {
-  run_.describe_start({{"torch_device", options_.device.str()}, {"torch_threads", at::get_num_threads()}, {"libtorch", TORCH_VERSION}});
+  if (options_.train.batch_size < group_.size())
+    reject("a batch_size of {} gives {} processes no image each; raise it, or start fewer", options_.train.batch_size, group_.size());
+  describe_start();
   resume();
   if (saved_step_ == total_) return ExitCode::kDone;  // killed between the last checkpoint and DONE
-  log_ = std::make_unique<TrainingLog>(run_, total_, epoch_, options_.train.batch_size, state_.step);
+  if (group_.is_leader()) log_ = std::make_unique<TrainingLog>(run_, total_, epoch_, options_.train.batch_size, state_.step);
   objective_.model.train();
   Loader loader(dataset_, loader_options());
   while (state_.step < total_) {
-    if (const std::string reason = stop_reason(); !reason.empty()) return stop(reason);
+    if (must_stop()) return stop();
     step(loader);
     if (validation_is_due()) validate_and_publish();
     sample_if_due();
@@ -75,10 +92,35 @@ ExitCode TrainingLoop::run() {
     validate_and_publish();
     save();
   }
+  finish_writing();
   return ExitCode::kDone;
 }
 
+void TrainingLoop::finish_writing() {
+  writer_.wait();
+  group_.meet();  // a transfer would not wait for as long as writing may take
+}
+
+void TrainingLoop::describe_start() const {
+  Json fields{{"torch_device", options_.device.str()}, {"torch_threads", at::get_num_threads()}, {"libtorch", TORCH_VERSION}};
+  if (group_.size() > 1) fields["group"] = group_.description();
+  run_.describe_start(fields);
+}
+
 void TrainingLoop::resume() {
+  if (group_.is_leader()) find_checkpoint();
+  if (group_.size() == 1) return;
+  state_.broadcast();
+  saved_step_ = std::stoll(group_.share(std::to_string(saved_step_)));
+  check_agreement();
+}
+
+/// The processes hold the same weights, or something is wrong that no loss would show.
+void TrainingLoop::check_agreement() {
+  if (group_.size() > 1) group_.agree(fingerprint(state_.weights.params()), fmt::format("the weights at step {}", state_.step));
+}
+
+void TrainingLoop::find_checkpoint() {
   const auto found = find_newest_checkpoint(run_ / "checkpoints");
   if (!found) {
     if (run_.is_continued()) log::warn("{} holds no whole checkpoint: training starts at step 0", (run_ / "checkpoints").string());
@@ -90,7 +132,7 @@ void TrainingLoop::resume() {
   state_.restore(found->checkpoint);
   skipped_ = state_.skipped.read().total;
   saved_step_ = state_.step;
-  last_checkpoint_ = found->file;
+  writer_.set_last(found->file);
   log::info("continuing from {} (step {} of {}, epoch {:.2f})", found->file.string(), state_.step, total_,
             static_cast<double>(state_.step) / static_cast<double>(epoch_));
 }
@@ -102,6 +144,8 @@ LoaderOptions TrainingLoop::loader_options() const {
   loader.seed = options_.seed;
   loader.pin_memory = options_.device.is_cuda();
   loader.start = state_.position;
+  loader.rank = group_.rank();
+  loader.size = group_.size();
   return loader;
 }
 
@@ -109,11 +153,13 @@ void TrainingLoop::step(Loader& loader) {
   const Stopwatch watch;
   const Batch batch = loader.next().to(options_.device);
   const double waited = watch.seconds(), rate = schedule_.at(state_.step);
-  state_.advance(batch, rate);
+  writer_.check();
+  state_.advance(batch, options_.train.batch_size, rate, vote());
   state_.position = loader.position();
+  if (state_.votes.defined()) votes_.add(state_.votes);
   const bool log_row = state_.step % options_.train.log_every == 0 || state_.step == total_;
   if (log_row || options_.device.is_cpu()) check_skipped();  // on a GPU reading means waiting: only with the log
-  log_->add_step(state_.step, watch.seconds(), waited);
+  if (log_) log_->add_step(state_.step, {watch.seconds(), waited, state_.waited});
   if (log_row) write_log_row(rate);
   if (std::exchange(first_step_, false)) log::info("first step done {:.2f} s after the loop began", since_start_.seconds());
 }
@@ -125,21 +171,34 @@ void TrainingLoop::check_skipped() {
   skipped_ = count.total;
   if (count.most_in_a_row < SkippedSteps::kMostInARow) return;
   fail("the loss or its gradient was not finite in {} steps in a row (up to step {}); the last good checkpoint is {}; lower the learning rate, "
-       "clip with --max_grad_norm, or check the data", count.most_in_a_row, state_.step, last_checkpoint_.empty() ? "none" : last_checkpoint_.string());
+       "clip with --max_grad_norm, or check the data", count.most_in_a_row, state_.step, writer_.last_good());
 }
 
 void TrainingLoop::write_log_row(double rate) {
-  log_->write_training(state_.step, state_.losses.take(), rate, state_.grad_norm.item<double>(), skipped_);
+  const NamedValues losses = state_.losses.take();
+  if (log_) log_->write_training(state_.step, losses, rate, state_.grad_norm.item<double>(), skipped_);
 }
 
-std::string TrainingLoop::stop_reason() const {
+std::string TrainingLoop::own_stop_reason() const {
   if (StopSignal::requested()) return StopSignal::name();
-  const double limit = options_.train.max_seconds;
-  return limit > 0 && since_start_.seconds() >= limit ? fmt::format("the time limit of {} s", limit) : "";
+  const double limit = options_.train.max_seconds;  // by the leader's clock
+  return limit > 0 && group_.is_leader() && since_start_.seconds() >= limit ? fmt::format("the time limit of {} s", limit) : "";
 }
 
-ExitCode TrainingLoop::stop(const std::string& reason) {
+/// This process's word in the next step's vote.
+Vote TrainingLoop::vote() {
+  if (group_.size() == 1) return {};
+  const std::string reason = own_stop_reason();
+  if (!reason.empty()) group_.give_reason(reason);
+  return {.stop = !reason.empty(), .save = group_.is_leader() && save_time_is_over()};
+}
+
+bool TrainingLoop::must_stop() const { return group_.size() > 1 ? votes_.stop() : !own_stop_reason().empty(); }
+
+ExitCode TrainingLoop::stop() {
+  const std::string reason = group_.size() > 1 ? group_.reason() : own_stop_reason();
   if (state_.step > 0 && saved_step_ != state_.step) save();
+  finish_writing();
   log::info("stopped by {} at step {} of {}; go on with the same command and --resume auto", reason, state_.step, total_);
   return ExitCode::kSaved;
 }
@@ -151,9 +210,10 @@ bool TrainingLoop::validation_is_due() const {
 
 void TrainingLoop::validate_and_publish() {
   if (!all_finite(state_.product_values())) fail("the weights are not finite at step {}; the last good checkpoint is {}", state_.step,
-                                                 last_checkpoint_.empty() ? "none" : last_checkpoint_.string());
+                                                 writer_.last_good());
   const bool best = objective_.validate && validate();
-  if (objective_.save_product) objective_.save_product(state_.weights.product(state_.product_values()), best);
+  if (objective_.save_product && group_.is_leader()) objective_.save_product(state_.weights.product(state_.product_values()), best);
+  group_.meet();  // as above
 }
 
 /// Does the work in eval mode under the product's weights, which leaves no trace in the training.
@@ -170,11 +230,14 @@ void TrainingLoop::with_product(const std::function<void()>& work) {
 
 void TrainingLoop::sample_if_due() {
   if (!objective_.sample || !passes(state_.step, static_cast<double>(objective_.sample_every))) return;
-  const Stopwatch watch;
-  Pictures pictures;
-  with_product([&] { pictures = objective_.sample(); });
-  log_->write_pictures(state_.step, pictures);
-  log::info("samples at step {} ({})", state_.step, duration_text(watch.seconds()));
+  if (log_) {
+    const Stopwatch watch;
+    Pictures pictures;
+    with_product([&] { pictures = objective_.sample(); });
+    log_->write_pictures(state_.step, pictures);
+    log::info("samples at step {} ({})", state_.step, duration_text(watch.seconds()));
+  }
+  group_.meet();
 }
 
 /// True when this is the best validation so far.
@@ -182,7 +245,7 @@ bool TrainingLoop::validate() {
   const Stopwatch watch;
   Metrics metrics;
   with_product([&] { metrics = objective_.validate(); });
-  log_->write_validation(state_.step, metrics, watch.seconds());
+  if (log_) log_->write_validation(state_.step, metrics, watch.seconds());
   for (const auto& [name, value] : metrics) {
     if (name != objective_.best_metric || !std::isfinite(value)) continue;
     if (state_.best && !(objective_.higher_is_better ? value > *state_.best : value < *state_.best)) continue;
@@ -193,26 +256,30 @@ bool TrainingLoop::validate() {
   return false;
 }
 
+bool TrainingLoop::save_time_is_over() const { return since_save_.seconds() >= 60.0 * options_.train.checkpoint_minutes; }
+
 void TrainingLoop::save_if_due() {
-  if (state_.step == total_ || since_save_.seconds() >= 60.0 * options_.train.checkpoint_minutes) save();
+  if (state_.step == total_ || (group_.size() > 1 ? votes_.save() : save_time_is_over())) save();
 }
 
 void TrainingLoop::save() {
-  const Stopwatch watch;
   check_skipped();
-  run_.check_lock();
-  if (!all_finite(state_.weights.masters())) fail("the weights are not finite at step {}; the last good checkpoint is {}", state_.step,
-                                                  last_checkpoint_.empty() ? "none" : last_checkpoint_.string());
-  Checkpoint checkpoint = state_.checkpoint();
-  checkpoint.dataset_size = dataset_.size();
-  const fs::path file = checkpoint_file(run_ / "checkpoints", state_.step);
-  make_folder(file.parent_path());
-  save_checkpoint(file, checkpoint);
-  prune_checkpoints(file.parent_path(), options_.train.keep_checkpoints);
-  last_checkpoint_ = file;
+  check_agreement();
+  write_checkpoint();
   saved_step_ = state_.step;
   since_save_ = Stopwatch();
-  log::info("saved {} ({:.1f} MB in {:.2f} s)", file.string(), static_cast<double>(fs::file_size(file)) / 1e6, watch.seconds());
+  votes_.clear();
+}
+
+void TrainingLoop::write_checkpoint() {
+  run_.check_lock();
+  if (!all_finite(state_.weights.masters())) fail("the weights are not finite at step {}; the last good checkpoint is {}", state_.step,
+                                                  writer_.last_good());
+  if (!group_.is_leader() && !options_.train.shard_optimizer) return;
+  Checkpoint checkpoint = state_.checkpoint();  // of a sharded optimizer gathered from all
+  if (!group_.is_leader()) return;
+  checkpoint.dataset_size = dataset_.size();
+  writer_.start(checkpoint_file(run_ / "checkpoints", state_.step), checkpoint);
 }
 
 }  // namespace

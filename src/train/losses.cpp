@@ -14,12 +14,21 @@ void LossMeans::add(const Losses& losses, double share) {
   std::vector<torch::Tensor> values;
   for (const auto& [name, value] : losses) {
     names.push_back(name);
-    values.push_back(value.detach().reshape({}).to(torch::kFloat32));
+    values.push_back(value.detach().reshape({}).to(torch::kFloat64));
   }
   if (names_.empty()) names_ = names;
   if (names != names_) fail("the losses are {} now, {} before", fmt::join(names, ", "), fmt::join(names_, ", "));
   const torch::Tensor part = torch::stack(values) * share;
   step_ = step_.defined() ? step_ + part : part;
+}
+
+torch::Tensor LossMeans::sum(Group& group, Vote vote) {
+  torch::NoGradGuard no_grad;
+  const torch::Tensor votes = torch::tensor({vote.stop ? 1.0 : 0.0, vote.save ? 1.0 : 0.0}, torch::kFloat64);
+  const torch::Tensor all = torch::cat({step_, votes.to(step_.device(), /*non_blocking=*/true)});  // [losses + 2]
+  group.start_sum(all)->wait();
+  step_ = all.slice(0, 0, -2);
+  return all.slice(0, -2);
 }
 
 void LossMeans::end_step(const torch::Tensor& skip) {
@@ -54,7 +63,7 @@ void LossMeans::load(const TensorMap& state) {
     if (at->first == "losses/steps") steps_ = at->second.to(steps_.device());
     else names_.push_back(at->first.substr(prefix.size())), sums.push_back(at->second);
   }
-  if (!sums.empty()) sums_ = torch::stack(sums).to(steps_.device());
+  if (!sums.empty()) sums_ = torch::stack(sums).to(steps_.device(), torch::kFloat64);
 }
 
 }  // namespace defound

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "defound/core/error.h"
+#include "defound/core/files.h"
 
 namespace defound {
 namespace {
@@ -21,6 +22,7 @@ MasterWeights::MasterWeights(torch::nn::Module& model, std::span<const ParamGrou
     : model_(model), device_(device), precision_(precision), with_frozen_(with_frozen) {
   torch::NoGradGuard no_grad;
   model.to(device);
+  if (precision == torch::kFloat64) for (auto& param : model.parameters()) param.set_data(param.data().to(precision));
   std::set<const void*> grouped;
   for (const ParamGroup& group : groups)
     for (size_t i = 0; i < group.params.size(); ++i) {
@@ -34,7 +36,7 @@ MasterWeights::MasterWeights(torch::nn::Module& model, std::span<const ParamGrou
     if (!trained && is_cast() && with_frozen_) frozen_[item.key()] = item.value().detach().to(torch::kFloat32);
   }
   // data() is a second tensor on the same memory: it keeps the fp32 values when the parameter is given others.
-  for (const auto& param : params_) masters_.push_back(param.data().to(torch::kFloat32));
+  for (const auto& param : params_) masters_.push_back(is_cast() ? param.data().to(torch::kFloat32) : param.data());
   if (is_cast()) for (auto& param : model.parameters()) param.set_data(param.data().to(precision));
 }
 
@@ -78,6 +80,18 @@ bool all_finite(const std::vector<torch::Tensor>& tensors) {
   torch::NoGradGuard no_grad;
   // The largest magnitude: unlike a sum of squares it cannot overflow.
   return torch::stack(at::_foreach_norm(tensors, std::numeric_limits<double>::infinity())).isfinite().all().item<bool>();
+}
+
+std::string fingerprint(const std::vector<torch::Tensor>& tensors) {
+  torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> sums;  // of the bit patterns, as integers
+  for (const torch::Tensor& tensor : tensors) {
+    const auto bits = tensor.element_size() == 8 ? torch::kInt64 : tensor.element_size() == 4 ? torch::kInt32 : torch::kInt16;
+    sums.push_back(tensor.view(bits).sum(torch::kInt64));
+  }
+  if (sums.empty()) return "";
+  const torch::Tensor all = torch::stack(sums).to(torch::kCPU).contiguous();
+  return sha256({static_cast<const char*>(all.const_data_ptr()), all.nbytes()});
 }
 
 void load_tensors(const TensorMap& state, const std::string& prefix, const std::vector<std::string>& names, const std::vector<torch::Tensor>& tensors) {

@@ -8,10 +8,9 @@ TrainingLog::TrainingLog(const RunDir& run, int64_t total_steps, int64_t steps_p
     : folder_(run.path()), steps_per_epoch_(steps_per_epoch), batch_size_(batch_size), metrics_(run / "metrics.jsonl", start_step),
       tensorboard_(run.path(), start_step), progress_("training", total_steps * batch_size, start_step * batch_size, "images") {}
 
-void TrainingLog::add_step(int64_t step, double seconds, double waited) {
+void TrainingLog::add_step(int64_t step, const StepTime& time) {
   ++steps_;
-  seconds_ += seconds;
-  waited_ += waited;
+  time_ = {time_.all + time.all, time_.data + time.data, time_.others + time.others};
   progress_.update(step * batch_size_, note_);
 }
 
@@ -23,16 +22,17 @@ void TrainingLog::write(int64_t step, const NamedValues& values) {
 }
 
 void TrainingLog::write_training(int64_t step, const NamedValues& losses, double rate, double grad_norm, int64_t skipped) {
-  const double images_per_second = static_cast<double>(steps_ * batch_size_) / std::max(1e-9, seconds_);
+  const double seconds = std::max(1e-9, time_.all), images_per_second = static_cast<double>(steps_ * batch_size_) / seconds;
   NamedValues row = losses;
   row.insert(row.end(), {{"learning_rate", rate}, {"grad_norm", grad_norm}, {"images_per_second", images_per_second},
-                         {"data_wait", waited_ / std::max(1e-9, seconds_)}});
+                         {"data_wait", time_.data / seconds}});
+  if (time_.others > 0) row.emplace_back("reduce_wait", time_.others / seconds);
   if (skipped > 0) row.emplace_back("skipped_steps", static_cast<double>(skipped));
   write(step, row);
   if (!losses.empty()) note_ = fmt::format("{} {:.4f}", losses[0].first, losses[0].second);
   log::debug("step {}: {}, rate {:.3g}, gradient norm {:.3g}, {:.1f} images/s", step, note_, rate, grad_norm, images_per_second);
   steps_ = 0;
-  seconds_ = waited_ = 0;
+  time_ = {};
 }
 
 void TrainingLog::write_validation(int64_t step, const Metrics& metrics, double seconds) {

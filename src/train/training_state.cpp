@@ -1,17 +1,19 @@
 #include "defound/train/training_state.h"
 
+#include "defound/config/json.h"
 #include "defound/core/error.h"
 
 namespace defound {
 
-TrainingState::TrainingState(Objective& objective, const LoopOptions& options)
+TrainingState::TrainingState(Objective& objective, const LoopOptions& options, Group& group)
     : weights(objective.model, objective.groups, options.device, options.precision, objective.product_has_frozen),
-      gradients(weights),
-      optimizer(objective.groups, weights.masters(), {options.train.adam_beta1, options.train.adam_beta2}),
+      gradients(weights, group),
+      optimizer(objective.groups, weights.masters(), {options.train.adam_beta1, options.train.adam_beta2}, group, options.train.shard_optimizer),
       loss_scale(options.precision == torch::kFloat16, options.device),
       skipped(options.device),
       losses(options.device),
       objective_(objective),
+      group_(group),
       draws_(options.seed, "train"),
       micro_batch_size_(options.train.micro_batch_size > 0 ? options.train.micro_batch_size : options.train.batch_size),
       max_grad_norm_(options.train.max_grad_norm) {
@@ -26,12 +28,15 @@ void TrainingState::backward(const Batch& part, double share) {
   gradients.add();
 }
 
-void TrainingState::advance(const Batch& batch, double rate) {
+void TrainingState::advance(const Batch& batch, int64_t rows, double rate, Vote vote) {
   for (int64_t begin = 0; begin < batch.size(); begin += micro_batch_size_) {
     const int64_t end = std::min(begin + micro_batch_size_, batch.size());
-    backward(end - begin == batch.size() ? batch : batch.slice(begin, end), static_cast<double>(end - begin) / static_cast<double>(batch.size()));
+    if (end == batch.size()) gradients.begin_last();
+    backward(end - begin == batch.size() ? batch : batch.slice(begin, end), static_cast<double>(end - begin) / static_cast<double>(rows));
   }
   torch::NoGradGuard no_grad;
+  waited = gradients.finish();
+  if (group_.size() > 1) votes = losses.sum(group_, vote);
   const torch::Tensor unscale = loss_scale.inverse();
   grad_norm = unscale.defined() ? gradients.norm() * unscale : gradients.norm();
   const torch::Tensor bad_loss = ~losses.step_loss().isfinite(), bad_gradient = ~grad_norm.isfinite();
@@ -50,6 +55,23 @@ void TrainingState::advance(const Batch& batch, double rate) {
   losses.end_step(skip);
   ++step;
   if (ema) ema->update(weights.masters(), step);
+}
+
+void TrainingState::broadcast() {
+  const Json mine = {{"step", step}, {"epoch", position.epoch}, {"sample", position.sample}, {"best", best ? Json(*best) : Json()}, {"best_step", best_step}};
+  const Json leaders = parse_json(group_.share(mine.dump()), "the leader");
+  step = leaders.at("step");
+  position = {leaders.at("epoch"), leaders.at("sample")};
+  if (!leaders.at("best").is_null()) best = leaders.at("best").get<double>();
+  best_step = leaders.at("best_step");
+  TensorMap tensors;  // no means of the losses: only the leader logs
+  weights.save(tensors);
+  if (ema) ema->save(tensors);
+  loss_scale.save(tensors);
+  skipped.save(tensors);
+  for (const auto& [name, tensor] : tensors) group_.broadcast({tensor});
+  optimizer.broadcast();
+  weights.copy_to_model();
 }
 
 Checkpoint TrainingState::checkpoint() const {

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <limits>
 #include <set>
+#include <thread>
 
 #include "support/expect_error.h"
 #include "support/temp_folder.h"
@@ -236,7 +237,9 @@ TEST(Loop, FullDiskFailsAndKeepsTheCheckpointBefore) {
   const auto old_action = std::signal(SIGXFSZ, SIG_IGN);
   task.on_loss = [&](int64_t call) {
     const rlimit limit{8000, before.rlim_max};  // stands for a disk without room for a checkpoint
-    if (call == 7) setrlimit(RLIMIT_FSIZE, &limit);
+    if (call != 7) return;
+    while (!fs::exists(folder / "run/checkpoints/step-000002.safetensors")) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // written beside the training
+    setrlimit(RLIMIT_FSIZE, &limit);
   };
   const std::string message = message_of([&] { train_made_up(task, options, folder / "run"); });
   setrlimit(RLIMIT_FSIZE, &before);

@@ -42,7 +42,7 @@ struct MadeUpNet : torch::nn::Module {
       const torch::Tensor path = random_uniform(draws.purpose("drop_path"), ids, {1}) > 0.1;
       x = x * kept.to(type) * path.to(type);
     }
-    return head(x).to(torch::kFloat32);
+    return at_least_fp32(head(x));
   }
   torch::nn::Linear fc1{nullptr}, head{nullptr};
   torch::Tensor shift, frozen;
@@ -58,7 +58,7 @@ struct MadeUpTask {
       ++loss_calls;
       if (on_loss) on_loss(loss_calls);
       const torch::Tensor logits = net.forward(batch.images, batch.ids, draws);
-      return Losses{{"loss", torch::cross_entropy_loss(logits, batch.labels) * factor}, {"error", (logits.argmax(1) != batch.labels).to(torch::kFloat32).mean()}};
+      return Losses{{"loss", torch::cross_entropy_loss(logits, batch.labels) * factor}, {"error", (logits.argmax(1) != batch.labels).to(torch::kFloat64).mean()}};
     };
     made.validate = [this] { return validate(); };
     made.best_metric = "accuracy";
@@ -127,7 +127,7 @@ inline ExitCode train_made_up(MadeUpTask& task, const LoopOptions& options, cons
 /// Rows of metrics.jsonl without the columns that hold times.
 inline std::vector<MetricsRow> metrics_without_times(const fs::path& run) {
   std::vector<MetricsRow> rows = read_metrics(run / "metrics.jsonl");
-  for (auto& row : rows) std::erase_if(row.values, [](const auto& value) { return value.first == "images_per_second" || value.first == "data_wait"; });
+  for (auto& row : rows) std::erase_if(row.values, [](const auto& value) { return value.first == "images_per_second" || value.first == "data_wait" || value.first == "reduce_wait"; });
   return rows;
 }
 

@@ -98,7 +98,8 @@ TEST(Gradients, ClipAsTorchDoes) {
     std::vector<torch::Tensor> expected;
     for (const auto& param : weights.params()) expected.push_back(param.grad().clone());
     for (size_t i = 0; i < values.size(); ++i) weights.params()[i].mutable_grad() = values[i].clone();
-    Gradients gradients(weights);
+    Group alone;
+    Gradients gradients(weights, alone);
     EXPECT_NEAR(gradients.norm().item<double>(), norm, 1e-6 * norm);
     gradients.scale(clip_factor(gradients.norm(), most));
     for (size_t i = 0; i < values.size(); ++i) EXPECT_TRUE(torch::allclose(gradients.sums()[i], expected[i], 1e-5, 1e-9));

@@ -32,6 +32,12 @@ struct RunOptions {
   void visit(Visitor& v);
 };
 
+/// Processes that work together (see dist/group.h).
+struct GroupOptions {
+  double timeout_seconds = 300;
+  void visit(Visitor& v);
+};
+
 /// What the training loop needs; each task sets its own defaults before it visits.
 struct TrainOptions {
   double epochs = 200;                        ///< may be a fraction: 0.5 is half an epoch
@@ -46,6 +52,7 @@ struct TrainOptions {
   double weight_decay = 0.05;
   double adam_beta1 = 0.9, adam_beta2 = 0.999;
   double max_grad_norm = 0;                   ///< 0: no clipping
+  bool shard_optimizer = false;               ///< over the processes
   double ema_decay = 0;                       ///< 0: no EMA
   double max_seconds = 0;                     ///< 0: no limit
   double checkpoint_minutes = 10;

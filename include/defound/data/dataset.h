@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "defound/core/launch.h"
 #include "defound/core/random.h"
 
 namespace defound {
@@ -20,6 +21,20 @@ struct Dataset {
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
   virtual Sample get(int64_t index, const Draws& draws, uint64_t id) const = 0;
+};
+
+/// Samples begin..end-1 of another set, as they are in it.
+class DatasetShare : public Dataset {
+ public:
+  DatasetShare(const Dataset& whole, Share share) : whole_(whole), share_(share) {}
+  int64_t size() const override { return share_.size(); }
+  Sample get(int64_t index, const Draws& draws, uint64_t id) const override {
+    return whole_.get(share_.begin + index, draws, id + static_cast<uint64_t>(share_.begin));
+  }
+
+ private:
+  const Dataset& whole_;
+  Share share_;
 };
 
 struct Batch {

@@ -20,9 +20,10 @@ struct LoaderOptions {
   bool drop_last = true;       ///< leave out an epoch's last short batch
   bool pin_memory = false;
   Position start;
+  int64_t rank = 0, size = 1;  ///< of the processes that share each batch: this one loads its rows only
 };
 
-/// Batches in an order that depends on the seed and the dataset's size only, decoded ahead by threads. Never ends:
+/// Batches in an order that depends on the seed and the dataset's size only, whoever shares them, decoded ahead by threads. Never ends:
 /// epoch follows epoch. A sample that throws ends next() with that exception.
 class Loader {
  public:

@@ -25,6 +25,8 @@ class RunDir {
   /// `beside`: further names that a fresh start may find there.
   static RunDir open(const fs::path& folder, Resume resume, Config& config, const std::string& command,
                      std::span<const std::string> beside = {});
+  /// The folder of a run that another process of the same group has opened: to read from. Nothing is written through it.
+  static RunDir follow(const fs::path& folder, bool continued, bool done) { return RunDir(folder, continued, done); }
   RunDir(RunDir&&) noexcept;
   ~RunDir();
 
@@ -35,7 +37,7 @@ class RunDir {
   void set_ancestry(const Ancestry& ancestry) const;   ///< into provenance.json
   void describe_start(const Json& fields) const;       ///< further fields of this start's row in provenance.json
   void check_lock() const;              ///< fails (exit 1) when another process has taken the folder over
-  void finish() const;                  ///< writes DONE
+  void finish() const;                  ///< writes DONE, where this process holds the run
 
  private:
   RunDir(fs::path path, bool continued, bool done) : path_(std::move(path)), continued_(continued), done_(done) {}

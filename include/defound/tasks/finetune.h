@@ -23,6 +23,7 @@ struct FinetuneConfig : Config {
   TrainOptions train;
   RunOptions run;
   ExecutionOptions execution;
+  GroupOptions group;
   void visit(Visitor& v) override;
 };
 

@@ -20,6 +20,7 @@ struct PretrainConfig : Config {
   TrainOptions train;
   RunOptions run;
   ExecutionOptions execution;
+  GroupOptions group;
   void visit(Visitor& v) override;
 };
 

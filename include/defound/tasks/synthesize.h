@@ -23,6 +23,7 @@ struct SynthesizeConfig : Config {
   bool merge = false;
   RunOptions run;
   ExecutionOptions execution;
+  GroupOptions group;
   void visit(Visitor& v) override;
 };
 
@@ -31,6 +32,7 @@ struct SynthesizeConfig : Config {
 /// does so for its rows, below parts/; the images of all parts lie where those of one process would, and `merge` verifies
 /// them and writes the manifest over them. An image that is not finite or of one color is drawn again under another seed,
 /// which the manifest then names; more than one in a thousand of these, or four times the same, fail the job (exit 1).
+/// Processes that were started together (torchrun, srun, mpirun) take a part each, and the first merges them.
 ExitCode synthesize(SynthesizeConfig& config, const std::string& command, std::ostream& out);
 
 /// The same with another source of images than the folder config.generator.

@@ -34,6 +34,7 @@ struct TrainGeneratorConfig : Config {
   TrainOptions train;
   RunOptions run;
   ExecutionOptions execution;
+  GroupOptions group;
   void visit(Visitor& v) override;
 };
 

@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "defound/dist/group.h"
 #include "defound/run/metrics_log.h"
 #include "defound/tensor/safetensors.h"
 #include "defound/train/objective.h"
+#include "defound/train/votes.h"
 
 namespace defound {
 
@@ -17,6 +19,8 @@ class LossMeans {
   explicit LossMeans(torch::Device device);
   /// One micro-batch that holds `share` of the step's rows. Fails when the losses' names change.
   void add(const Losses& losses, double share);
+  /// After a step's last micro-batch: adds up over the group. The votes go along; their counts, [2] on the device.
+  torch::Tensor sum(Group& group, Vote vote);
   /// This step's minimised loss so far: a device scalar.
   torch::Tensor step_loss() const { return step_[0]; }
   /// `skip`: device scalar, 1 when the step was skipped.
@@ -29,7 +33,7 @@ class LossMeans {
 
  private:
   std::vector<std::string> names_;
-  torch::Tensor step_;    ///< [losses] of the step in hand
+  torch::Tensor step_;    ///< [losses] of the step in hand; fp64, as the next
   torch::Tensor sums_;    ///< [losses] over whole steps
   torch::Tensor steps_;   ///< how many
 };

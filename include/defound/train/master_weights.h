@@ -13,7 +13,8 @@ namespace defound {
 
 /// The trained parameters of a model and their fp32 masters, in the order of the groups. In fp32 the master is the
 /// parameter itself; for bf16 and fp16 all parameters of the model are cast once, and the fp32 values kept beside them
-/// (Micikevicius et al., "Mixed precision training", ICLR 2018, section 3.1). Buffers stay as they are.
+/// (Micikevicius et al., "Mixed precision training", ICLR 2018, section 3.1). In fp64, for checks, model and masters are
+/// fp64. Buffers stay as they are.
 class MasterWeights {
  public:
   /// Moves the model to the device and casts it. Fails when a trainable parameter is in no group or in two. Without
@@ -22,9 +23,9 @@ class MasterWeights {
 
   const std::vector<std::string>& names() const { return names_; }
   const std::vector<torch::Tensor>& params() const { return params_; }    ///< in the model, training precision
-  const std::vector<torch::Tensor>& masters() const { return masters_; }  ///< fp32
+  const std::vector<torch::Tensor>& masters() const { return masters_; }
   torch::Device device() const { return device_; }
-  bool is_cast() const { return precision_ != torch::kFloat32; }
+  bool is_cast() const { return precision_ == torch::kBFloat16 || precision_ == torch::kFloat16; }
 
   /// After the masters have changed.
   void copy_to_model();
@@ -51,6 +52,9 @@ class MasterWeights {
 
 /// Are all values of all tensors finite? Reads the device once.
 bool all_finite(const std::vector<torch::Tensor>& tensors);
+
+/// Equal for tensors of equal bits, in the same order, and hardly ever else; computed on the device.
+std::string fingerprint(const std::vector<torch::Tensor>& tensors);
 
 /// Copies `state[prefix + names[i]]` into tensors[i]; fails naming what is missing or has another shape.
 void load_tensors(const TensorMap& state, const std::string& prefix, const std::vector<std::string>& names, const std::vector<torch::Tensor>& tensors);

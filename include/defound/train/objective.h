@@ -17,6 +17,9 @@ using Losses = std::vector<std::pair<std::string, torch::Tensor>>;
 /// Named numbers of a validation; `higher is better` is said by the objective.
 using Metrics = std::vector<std::pair<std::string, double>>;
 
+/// What a loss is computed in: fp32, or fp64 where the model is.
+inline torch::Tensor at_least_fp32(const torch::Tensor& x) { return x.scalar_type() == torch::kFloat64 ? x : x.to(torch::kFloat32); }
+
 /// Pictures as PNG bytes, by name.
 using Pictures = std::vector<std::pair<std::string, std::string>>;
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "defound/dist/group.h"
 #include "defound/tensor/safetensors.h"
 #include "defound/train/param_groups.h"
 
@@ -17,28 +18,39 @@ struct AdamWOptions {
 };
 
 /// AdamW (Loshchilov and Hutter, ICLR 2019) over fp32 masters: LibTorch's fused step, one call a group. Same numbers
-/// as torch.optim.AdamW.
+/// as torch.optim.AdamW. Sharded, each process of a group holds the moments of its share of the parameters only, makes their
+/// step and sends them to the others (Rajbhandari et al., "ZeRO", SC 2020, stage 1): the same numbers from less memory.
 class AdamW {
  public:
   /// `masters` in the order of the groups' parameters.
   AdamW(std::span<const ParamGroup> groups, const std::vector<torch::Tensor>& masters, AdamWOptions options);
+  AdamW(std::span<const ParamGroup> groups, const std::vector<torch::Tensor>& masters, AdamWOptions options, Group& group, bool sharded);
   /// Rate of a group: `rate` x its lr_scale. A parameter whose gradient is undefined is left alone. `skip` is a
   /// device scalar (fp32): where it is 1, nothing changes.
   void step(const std::vector<torch::Tensor>& gradients, double rate, const torch::Tensor& skip);
 
-  /// "exp_avg/<name>", "exp_avg_sq/<name>", "optimizer/steps".
+  /// "exp_avg/<name>", "exp_avg_sq/<name>", "optimizer/steps". Sharded, all processes call it, and the leader's state is whole.
   void save(TensorMap& state) const;
   void load(const TensorMap& state);
+  /// The leader's state, as it was made or loaded, for all.
+  void broadcast();
+  /// Bytes of moments in this process.
+  int64_t moment_bytes() const;
 
  private:
-  struct Group {
+  bool is_own(size_t index) const { return owners_.empty() || owners_[index] == group_->rank(); }
+  void share_masters();
+  struct Range {
     size_t begin = 0, end = 0;   ///< into the flat lists below
     double weight_decay = 0, lr_scale = 1;
   };
   AdamWOptions options_;
-  std::vector<Group> groups_;
+  std::vector<Range> groups_;
   std::vector<std::string> names_;
   std::vector<torch::Tensor> masters_, exp_avg_, exp_avg_sq_;
+  Group* group_ = nullptr;
+  std::vector<int64_t> owners_;  ///< rank that holds a parameter's moments; empty: all are here
+  TensorMap loaded_;             ///< the leader's, until broadcast()
   torch::Tensor steps_;          ///< fp32 scalar on the device: steps taken, without the skipped ones
 };
 

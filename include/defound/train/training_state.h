@@ -17,15 +17,18 @@ namespace defound {
 class TrainingState {
  public:
   /// Moves and casts the objective's model (see MasterWeights).
-  TrainingState(Objective& objective, const LoopOptions& options);
+  TrainingState(Objective& objective, const LoopOptions& options, Group& group);
 
-  /// One optimizer step on `batch` (on the device): micro-batches forward and backward, each weighted by its rows, then
-  /// clipping, AdamW and EMA. Where loss or gradient is not finite, weights and optimizer stay as they are; decided on
-  /// the device.
-  void advance(const Batch& batch, double rate);
+  /// One optimizer step on `batch` (on the device), this process's rows of the `rows` of all: micro-batches forward and
+  /// backward, each weighted by its share of all rows, summed over the group, then clipping, AdamW and EMA. Where loss or
+  /// gradient is not finite, weights and optimizer stay as they are, on all processes; decided on the device.
+  void advance(const Batch& batch, int64_t rows, double rate, Vote vote = {});
 
   /// What a product is made of: EMA when there is one, else the masters.
   const std::vector<torch::Tensor>& product_values() const { return ema ? ema->values() : weights.masters(); }
+
+  /// The leader's state for all.
+  void broadcast();
 
   Checkpoint checkpoint() const;
   void restore(const Checkpoint& checkpoint);
@@ -35,6 +38,8 @@ class TrainingState {
   std::optional<double> best;       ///< best validation so far
   int64_t best_step = 0;
   torch::Tensor grad_norm;          ///< of the last step, before clipping: a device scalar
+  torch::Tensor votes;              ///< of the last step, counted over the group; undefined when alone
+  double waited = 0;                ///< seconds of the last step spent on waiting for the other processes
   MasterWeights weights;
   Gradients gradients;
   AdamW optimizer;
@@ -46,6 +51,7 @@ class TrainingState {
  private:
   void backward(const Batch& part, double share);
   Objective& objective_;
+  Group& group_;
   Draws draws_;
   int64_t micro_batch_size_;
   double max_grad_norm_;

@@ -1,0 +1,52 @@
+#pragma once
+#include <torch/torch.h>
+
+#include <memory>
+#include <vector>
+
+#include "defound/dist/group.h"
+
+namespace defound {
+
+/// Sums a list of tensors over a group in buckets, each on its way as soon as it is full, so that the transfer overlaps the
+/// backward pass that makes the next ones (Li et al., "PyTorch Distributed", VLDB 2020, section 3.2). Buckets follow the
+/// list from its end, where a backward pass begins, and leave in that order on every process.
+class BucketedSum {
+ public:
+  static constexpr int64_t kBucketBytes = 25 << 20;
+
+  /// `like`: shapes, strides and types of what is summed. Needs a `group` of more than one.
+  BucketedSum(Group& group, const std::vector<torch::Tensor>& like, int64_t bucket_bytes = kBucketBytes);
+
+  /// This process's value of tensor `index` is final. Each comes once a step at most.
+  void add(size_t index, const torch::Tensor& value);
+  /// Waits; the sums, undefined where no value came. Fails when the processes have values for different tensors.
+  std::vector<torch::Tensor> finish();
+
+  size_t buckets() const { return buckets_.size(); }
+
+ private:
+  struct Bucket {
+    std::vector<size_t> members;
+    int64_t values = 0;
+    size_t missing = 0;
+    torch::Tensor flat;
+    std::unique_ptr<PendingSum> pending;
+  };
+  struct Place {
+    size_t bucket = 0;
+    int64_t offset = 0;
+  };
+  torch::Tensor view(size_t index);
+  void send(Bucket& bucket);
+  void agree_on_members();
+
+  Group& group_;
+  std::vector<torch::Tensor> like_;
+  std::vector<Bucket> buckets_;
+  std::vector<Place> places_;
+  std::vector<bool> here_, agreed_;    ///< which tensors have a value in this step, and in the first
+  size_t next_ = 0;                    ///< bucket to send
+};
+
+}  // namespace defound

@@ -1,0 +1,67 @@
+#include "group_run.h"
+
+#include "defound/config/json.h"
+#include "defound/data/dataset.h"
+#include "defound/tasks/predict.h"
+
+namespace defound {
+
+std::string kept_rows(const ImageTable& before, const ImageTable& after) {
+  std::string kept;
+  size_t next = 0;
+  for (const ImageRow& row : before.rows) {
+    const bool stays = next < after.rows.size() && after.rows[next].path == row.path;
+    if (stays) ++next;
+    kept += stays ? '1' : '0';
+  }
+  return kept;
+}
+
+void keep_rows(ImageTable& table, const std::string& kept) {
+  if (kept.size() != table.rows.size())
+    fail("rank 0 sees {} images, this process {}: they do not read the same data", kept.size(), table.rows.size());
+  std::vector<ImageRow> rows;
+  for (size_t i = 0; i < kept.size(); ++i) if (kept[i] == '1') rows.push_back(std::move(table.rows[i]));
+  table.rows = std::move(rows);
+}
+
+RunDir open_run(Group& group, const RunOptions& options, Config& config, const std::string& command) {
+  const Resume resume = parse_resume(options.resume);
+  if (group.is_leader()) {
+    RunDir run = RunDir::open(options.output, resume, config, command);
+    group.share(Json{{"continued", run.is_continued()}, {"done", run.is_done()}}.dump());
+    return run;
+  }
+  const Json found = parse_json(group.share(""), "the leader");
+  return RunDir::follow(options.output, found.at("continued"), found.at("done"));
+}
+
+void prepare_run(Group& group, TrainingData& data, const RunDir& run, const DataOptions& options, const ExecutionOptions& execution,
+                 const std::vector<std::string>& ancestors) {
+  if (group.size() == 1) return prepare_run(data, run, options, execution, ancestors);
+  for (ImageTable* table : {&data.train, &data.val}) {
+    if (!group.is_leader()) keep_rows(*table, group.share(""));
+  }
+  if (!group.is_leader()) return;
+  const ImageTable train = data.train, val = data.val;
+  prepare_run(data, run, options, execution, ancestors);
+  group.share(kept_rows(train, data.train));
+  group.share(kept_rows(val, data.val));
+}
+
+Predictions predict_together(Group& group, VisionTransformer& model, const Dataset& dataset, int64_t batch_size, torch::Device device,
+                             int64_t num_workers) {
+  const DatasetShare share(dataset, share_of(dataset.size(), group.rank(), group.size()));
+  Predictions predictions = predict(model, group.size() == 1 ? dataset : share, batch_size, device, num_workers);
+  if (group.size() == 1) return predictions;
+  const int64_t rows = predictions.size();
+  const torch::Tensor probabilities =
+      group.gather_rows(torch::tensor(predictions.probabilities, torch::kFloat64).view({rows, predictions.classes}));  // [N, classes]
+  const torch::Tensor labels = group.gather_rows(torch::tensor(predictions.labels, torch::kInt64));                   // [N]
+  const double* values = probabilities.const_data_ptr<double>();
+  predictions.probabilities.assign(values, values + probabilities.numel());
+  predictions.labels.assign(labels.const_data_ptr<int64_t>(), labels.const_data_ptr<int64_t>() + labels.numel());
+  return predictions;
+}
+
+}  // namespace defound

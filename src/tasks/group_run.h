@@ -1,0 +1,26 @@
+#pragma once
+#include "defound/dist/group.h"
+#include "defound/eval/predictions.h"
+#include "defound/tasks/training_data.h"
+
+namespace defound {
+
+struct Dataset;
+struct VisionTransformer;
+
+/// Opens a run's folder for a group: the leader holds it, the others may read there. What the leader rejects ends all.
+RunDir open_run(Group& group, const RunOptions& options, Config& config, const std::string& command);
+
+/// prepare_run by the leader; the others leave out the same images.
+void prepare_run(Group& group, TrainingData& data, const RunDir& run, const DataOptions& options, const ExecutionOptions& execution,
+                 const std::vector<std::string>& ancestors);
+
+/// Which rows of `before` are left in `after`, a character each; and the leader's choice for another process's table.
+std::string kept_rows(const ImageTable& before, const ImageTable& after);
+void keep_rows(ImageTable& table, const std::string& kept);
+
+/// predict(), each process on its share of the samples; all get all predictions, in the data set's order.
+Predictions predict_together(Group& group, VisionTransformer& model, const Dataset& dataset, int64_t batch_size, torch::Device device,
+                             int64_t num_workers = 2);
+
+}  // namespace defound

@@ -1,0 +1,193 @@
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <limits>
+
+#include "support/group_threads.h"
+#include "support/temp_folder.h"
+#include "train/made_up_task.h"
+
+namespace defound::testing {
+namespace {
+
+/// The made-up training by `size` processes (threads here); the exit codes by rank.
+std::vector<ExitCode> train_in_group(int64_t size, LoopOptions options, const fs::path& folder,
+                                     const std::function<void(MadeUpTask& task, int64_t rank)>& prepare = {}) {
+  std::vector<std::unique_ptr<MadeUpTask>> tasks;  // made one after another: their weights come from LibTorch's own generator
+  for (int64_t rank = 0; rank < size; ++rank) {
+    tasks.push_back(std::make_unique<MadeUpTask>());
+    if (prepare) prepare(*tasks.back(), rank);
+  }
+  std::vector<ExitCode> codes(static_cast<size_t>(size));
+  const StopSignal stop;
+  run_whole_group(size, [&, options](Group& group) {
+    MadeUpTask& task = *tasks[static_cast<size_t>(group.rank())];
+    std::optional<RunDir> run;
+    if (group.is_leader()) run.emplace(open_run(folder));
+    const bool continued = group.share(run && run->is_continued() ? "yes" : "no") == "yes";
+    if (!run) run.emplace(RunDir::follow(folder, continued, false));
+    LoopOptions own = options;
+    own.group = &group;
+    Objective objective = task.objective(*run);
+    codes[static_cast<size_t>(group.rank())] = train(objective, task.data, own, *run);
+  });
+  return codes;
+}
+
+void expect_close_runs(const fs::path& found, const fs::path& expected, double tolerance) {
+  const auto rows = metrics_without_times(found), wanted = metrics_without_times(expected);
+  ASSERT_EQ(rows.size(), wanted.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    ASSERT_EQ(rows[i].step, wanted[i].step);
+    ASSERT_EQ(rows[i].values.size(), wanted[i].values.size());
+    for (size_t k = 0; k < rows[i].values.size(); ++k) {
+      const auto& [name, value] = rows[i].values[k];
+      EXPECT_EQ(name, wanted[i].values[k].first);
+      EXPECT_NEAR(value, wanted[i].values[k].second, tolerance * std::max(1e-3, std::abs(value))) << name << " at step " << rows[i].step;
+    }
+  }
+}
+
+struct Case {
+  int64_t processes, batch_size, micro_batch_size;
+};
+class GroupTraining : public ::testing::TestWithParam<Case> {};
+INSTANTIATE_TEST_SUITE_P(Shares, GroupTraining, ::testing::Values(Case{2, 8, 0}, Case{4, 8, 1}, Case{2, 7, 3}, Case{4, 7, 0}, Case{3, 8, 2}),
+                         [](const auto& info) { return fmt::format("{}processes{}images{}", info.param.processes, info.param.batch_size, info.param.micro_batch_size); });
+
+TEST_P(GroupTraining, EqualsOneProcessWithAccumulation) {
+  const TempFolder folder;
+  for (const auto& [precision, tolerance] : {std::pair{torch::kFloat64, 1e-10}, {torch::kFloat32, 1e-5}}) {
+    LoopOptions options = made_up_options();
+    options.precision = precision;
+    options.train.batch_size = GetParam().batch_size;
+    options.train.micro_batch_size = 3;
+    options.train.max_train_steps = 20;
+    const std::string name = c10::toString(precision);
+    MadeUpTask alone;
+    ASSERT_EQ(train_made_up(alone, options, folder / (name + "-alone")), ExitCode::kDone);
+    options.train.micro_batch_size = GetParam().micro_batch_size;
+    for (const ExitCode code : train_in_group(GetParam().processes, options, folder / name)) EXPECT_EQ(code, ExitCode::kDone);
+    ASSERT_GT(metrics_without_times(folder / name).size(), 20u);  // each step, and validations
+    expect_close_runs(folder / name, folder / (name + "-alone"), tolerance);
+  }
+}
+
+TEST(GroupTraining, BucketsOfCastGradientsSumInFp32) {
+  const TempFolder folder;
+  LoopOptions options = made_up_options();
+  options.precision = torch::kBFloat16;
+  MadeUpTask alone;
+  ASSERT_EQ(train_made_up(alone, options, folder / "alone"), ExitCode::kDone);
+  train_in_group(2, options, folder / "group");
+  expect_close_runs(folder / "group", folder / "alone", 0.05);  // bf16 has 8 bits; other micro-batches round otherwise
+}
+
+TEST(GroupTraining, GoesOnWithAnotherNumberOfProcesses) {
+  const TempFolder folder;
+  LoopOptions options = made_up_options();
+  options.precision = torch::kFloat64;
+  options.train.micro_batch_size = 0;
+  MadeUpTask alone;
+  ASSERT_EQ(train_made_up(alone, options, folder / "alone"), ExitCode::kDone);
+  int64_t at = 4;
+  for (const int64_t processes : {4, 1, 2}) {
+    const auto codes = train_in_group(processes, options, folder / "changing", [&](MadeUpTask& task, int64_t rank) {
+      task.on_loss = [at, last = rank == processes - 1](int64_t call) {
+        if (last && call == at) raise(SIGTERM);
+      };
+    });
+    for (const ExitCode code : codes) EXPECT_EQ(code, ExitCode::kSaved);
+    at += 1;
+  }
+  EXPECT_TRUE(fs::exists(folder / "changing/checkpoints/step-000015.safetensors"));
+  for (const ExitCode code : train_in_group(3, options, folder / "changing")) EXPECT_EQ(code, ExitCode::kDone);
+  expect_close_runs(folder / "changing", folder / "alone", 1e-10);
+}
+
+TEST(GroupTraining, ALossThatIsNotFiniteOnOneProcessIsSkippedByAll) {
+  const TempFolder folder;
+  LoopOptions options = made_up_options();
+  options.precision = torch::kFloat64;
+  options.train.micro_batch_size = 0;
+  const auto broken_at_7 = [](MadeUpTask& task, int64_t rank) {
+    if (rank == 0) task.on_loss = [&task](int64_t call) { task.factor = call == 7 ? std::numeric_limits<double>::quiet_NaN() : 1; };
+  };
+  MadeUpTask alone;
+  broken_at_7(alone, 0);
+  ASSERT_EQ(train_made_up(alone, options, folder / "alone"), ExitCode::kDone);
+  for (const ExitCode code : train_in_group(2, options, folder / "group", [&](MadeUpTask& task, int64_t rank) { broken_at_7(task, 1 - rank); }))
+    EXPECT_EQ(code, ExitCode::kDone);
+  const auto rows = metrics_without_times(folder / "group");
+  EXPECT_EQ(rows.back().values.size(), metrics_without_times(folder / "alone").back().values.size());
+  const TensorMap found = load_safetensors(folder / "group/last.safetensors").tensors, expected = load_safetensors(folder / "alone/last.safetensors").tensors;
+  for (const auto& [name, weight] : expected) EXPECT_TRUE(torch::allclose(found.at(name), weight, 1e-6, 1e-7)) << name;
+}
+
+TEST(GroupTraining, FiveSuchStepsInARowEndAll) {
+  const TempFolder folder;
+  MadeUpTask tasks[2];
+  tasks[1].factor = std::numeric_limits<double>::infinity();
+  const auto errors = run_group(2, [&](Group& group) {
+    MadeUpTask& task = tasks[group.rank()];
+    std::optional<RunDir> run;
+    run.emplace(group.is_leader() ? open_run(folder / "run") : RunDir::follow(folder / "run", false, false));
+    LoopOptions options = made_up_options();
+    options.group = &group;
+    Objective objective = task.objective(*run);
+    train(objective, task.data, options, *run);
+  });
+  for (const auto& error : errors) EXPECT_NE(message_of(error).find("not finite in 5 steps in a row"), std::string::npos) << message_of(error);
+  EXPECT_FALSE(fs::exists(folder / "run/checkpoints"));
+}
+
+TEST(GroupTraining, OtherWeightsOnOneProcessAreReplacedByTheLeadersAtTheStart) {
+  const TempFolder folder;
+  LoopOptions options = made_up_options();
+  MadeUpTask alone;
+  ASSERT_EQ(train_made_up(alone, options, folder / "alone"), ExitCode::kDone);
+  train_in_group(2, options, folder / "group", [](MadeUpTask& task, int64_t rank) {
+    const torch::NoGradGuard no_grad;
+    if (rank == 1) task.net.head->weight.fill_(3);
+  });
+  expect_close_runs(folder / "group", folder / "alone", 1e-4);
+}
+
+TEST(GroupTraining, WeightsThatDriftApartAreFoundAtTheNextCheckpoint) {
+  const TempFolder folder;
+  MadeUpTask tasks[2];
+  tasks[1].on_loss = [&](int64_t call) {
+    const torch::NoGradGuard no_grad;
+    if (call == 5) tasks[1].net.head->bias.data()[2] += 1e-3;
+  };
+  const auto errors = run_group(2, [&](Group& group) {
+    std::optional<RunDir> run;
+    run.emplace(group.is_leader() ? open_run(folder / "run") : RunDir::follow(folder / "run", false, false));
+    LoopOptions options = made_up_options();
+    options.group = &group;
+    Objective objective = tasks[group.rank()].objective(*run);
+    train(objective, tasks[group.rank()].data, options, *run);
+  });
+  for (const auto& error : errors)
+    EXPECT_NE(message_of(error).find("the weights at step 20 of rank 1 differ from those of rank 0"), std::string::npos) << message_of(error);
+  EXPECT_FALSE(fs::exists(folder / "run/checkpoints"));
+}
+
+TEST(GroupTraining, ABatchMustHaveAnImageForEach) {
+  const TempFolder folder;
+  LoopOptions options = made_up_options();
+  options.train.batch_size = 2;
+  const auto errors = run_group(3, [&](Group& group) {
+    MadeUpTask task;
+    std::optional<RunDir> run;
+    run.emplace(group.is_leader() ? open_run(folder / "run") : RunDir::follow(folder / "run", false, false));
+    LoopOptions own = options;
+    own.group = &group;
+    Objective objective = task.objective(*run);
+    train(objective, task.data, own, *run);
+  });
+  EXPECT_NE(message_of(errors[0]).find("a batch_size of 2 gives 3 processes no image each"), std::string::npos) << message_of(errors[0]);
+}
+
+}  // namespace
+}  // namespace defound::testing
