@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
     BenchDenoiseConfig denoise;
     BenchSampleConfig sample;
     BenchSynthesizePlanConfig synthesize_plan;
-    const auto print = [](const Json& row) { return std::cout << row.dump() << "\n", 0; };
+    const auto print = [](const Json& row) { return std::cout << (row.is_null() ? "" : row.dump() + "\n"), 0; };  // null: not the first process
     tool::Cli cli("defound-bench", "Measures one piece of work and prints one JSON row: step_seconds (median), images_per_second.",
                   "  defound-bench pretrain --model base --batch 16 --precision bf16\n"
                   "  defound-bench loader --data images --num_workers 2\n  defound-bench denoise --unet sd1\n");

@@ -8,6 +8,7 @@ using namespace defound;
 
 int main(int argc, char** argv) {
   return tool::guard([&] {
+    const StopSignal stop;  // SIGINT, SIGTERM, SIGUSR1: save, then leave
     SynthesizeConfig config;
     tool::Cli cli(
         "defound-synthesize", "Make a labelled synthetic image set with a trained generator.",
@@ -17,7 +18,6 @@ int main(int argc, char** argv) {
         "  defound-synthesize ... --format shards --part 0/8 (to 7/8), then --merge\n");
     cli.bind(config);
     if (!cli.parse(argc, argv)) return cli.exit_code();
-    const StopSignal stop;  // SIGINT, SIGTERM, SIGUSR1: save, then leave
     return static_cast<int>(synthesize(config, cli.command(), std::cout));
   });
 }

@@ -55,6 +55,7 @@ void TrainOptions::visit(Visitor& v) {
   v(field("keep_checkpoints", "number of newest checkpoints kept").range(1, 1000).may_change(), keep_checkpoints);
   v(field("log_every", "steps between rows of metrics.jsonl").range(1, 1e9).may_change(), log_every);
   v(field("validate_epochs", "epochs between validations").range(0, 1e9), validate_epochs);
+  v(field("stage_data", "copy images and shards to TMPDIR on each machine first, for slow network file systems").may_change(), stage_data);
 }
 
 }  // namespace defound

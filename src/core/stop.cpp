@@ -28,7 +28,9 @@ StopSignal::StopSignal() {
 }
 
 StopSignal::~StopSignal() {
-  for (int i = 0; i < 3; ++i) sigaction(kSignals[i], &previous[i], nullptr);
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  for (int i = 0; i < 3; ++i) sigaction(kSignals[i], received.load() != 0 ? &ignore : &previous[i], nullptr);
   received.store(0);
 }
 

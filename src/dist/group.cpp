@@ -266,12 +266,8 @@ void Group::announce_failure(ExitCode code, const std::string& message) {
 
 ExitCode run_together(torch::Device device, double timeout_seconds, const std::function<ExitCode(Group&)>& body) {
   Group group(launch_of_this_process(), device, timeout_seconds);
-  if (group.is_leader()) {
-    if (group.size() > 1) log::info("{}", group.description());
-  } else {  // progress and logs are the leader's
-    log::set_level("error");
-    Progress::show_live({});
-  }
+  if (!group.is_leader()) Progress::show_live({});
+  else if (group.size() > 1) log::info("{}", group.description());
   try {
     const ExitCode code = body(group);
     group.meet();

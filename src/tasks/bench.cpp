@@ -12,7 +12,7 @@ void BenchConfig::visit(Visitor& v) {
 void BenchPretrainConfig::visit(Visitor& v) {
   BenchConfig::visit(v);
   v(field("model", "MAE size").one_of({"tiny", "small", "base", "large"}), model);
-  v(field("batch", "images a step").range(1, 65536), batch);
+  v(field("batch", "images a step, of each process").range(1, 65536), batch);
 }
 
 void BenchFinetuneConfig::visit(Visitor& v) {

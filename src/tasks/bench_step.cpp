@@ -1,5 +1,6 @@
 #include "bench_step.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "defound/tensor/device.h"
@@ -24,6 +25,21 @@ int64_t count_parameters(const torch::nn::Module& model) {
   return count;
 }
 
+/// What the exchange of gradients takes by itself, and how much of it is left when it runs beside the backward pass.
+void add_reduction(Json& row, const BenchConfig& config, TrainingState& state, Group& group, std::vector<double> waited) {
+  BucketedSum sum(group, state.weights.masters());
+  const double alone = median_seconds(config, [&] {
+    for (size_t i = state.weights.masters().size(); i-- > 0;) sum.add(i, state.weights.masters()[i]);
+    sum.finish();
+  });
+  std::nth_element(waited.begin(), waited.begin() + static_cast<std::ptrdiff_t>(waited.size() / 2), waited.end());
+  const double wait = waited[waited.size() / 2];
+  int64_t bytes = 0;
+  for (const auto& master : state.weights.masters()) bytes += static_cast<int64_t>(master.nbytes());
+  row.update({{"processes", group.size()}, {"gradient_megabytes", static_cast<double>(bytes) / 1e6}, {"buckets", sum.buckets()}, {"reduce_seconds", alone},
+              {"reduce_wait_seconds", wait}, {"reduce_hidden", std::max(0.0, 1 - wait / alone)}});
+}
+
 }  // namespace
 
 Json bench_step(BenchConfig& config, const std::string& name, Objective& objective, const StepBench& bench) {
@@ -32,13 +48,23 @@ Json bench_step(BenchConfig& config, const std::string& name, Objective& objecti
   options.train.adam_beta2 = bench.adam_beta2;
   options.device = parse_device(config.device);
   options.precision = parse_precision(config.precision);
-  Group alone;
-  TrainingState state(objective, options, alone);
-  const Batch batch = random_batch(bench, options.device);
-  objective.model.train();
-  const double seconds = median_seconds(config, [&] { state.advance(batch, bench.batch, bench.learning_rate); });
-  Json row = bench_row(config, name, bench.batch, seconds);
-  row["parameters"] = count_parameters(objective.model);
+  Json row;
+  run_together(options.device, /*timeout_seconds=*/300, [&](Group& group) {
+    TrainingState state(objective, options, group);
+    const Batch batch = random_batch(bench, options.device);
+    const int64_t images = bench.batch * group.size();
+    objective.model.train();
+    std::vector<double> waited;
+    const double seconds = median_seconds(config, [&] {
+      state.advance(batch, images, bench.learning_rate);
+      waited.push_back(state.waited);
+    });
+    row = bench_row(config, name, images, seconds);
+    row["parameters"] = count_parameters(objective.model);
+    if (group.size() > 1) add_reduction(row, config, state, group, waited);
+    if (!group.is_leader()) row = {};
+    return ExitCode::kDone;
+  });
   return row;
 }
 

@@ -10,7 +10,8 @@ struct StepBench {
   double learning_rate = 1e-4, adam_beta2 = 0.999;
 };
 
-/// Runs the loop's own step (forward, backward, gradient norm, AdamW) and returns the row to print.
+/// Runs the loop's own step (forward, backward, gradient norm, AdamW) and returns the row to print. Processes that were
+/// started together make it together, each on `batch` images of its own (weak scaling), and the first returns the row.
 Json bench_step(BenchConfig& config, const std::string& name, Objective& objective, const StepBench& bench);
 
 }  // namespace defound

@@ -124,6 +124,7 @@ ExitCode finetune_in(Group& group, FinetuneConfig& config, const VitConfig& vit,
   const RunDir run = open_run(group, config.run, config, command);
   if (run.is_done()) return ExitCode::kDone;
   prepare_run(group, data, run, config.data, config.execution, {config.init});
+  const auto staged = stage_data(group, data, config.train, config.execution);
   if (group.is_leader()) write_atomic(run / "classes.json", Json(data.train.classes).dump(2) + "\n");
   if (config.shuffle_labels) shuffle_labels(data.train, static_cast<uint64_t>(config.run.seed));
 

@@ -2,6 +2,7 @@
 
 #include "defound/config/json.h"
 #include "defound/data/dataset.h"
+#include "defound/run/host.h"
 #include "defound/tasks/predict.h"
 
 namespace defound {
@@ -47,6 +48,16 @@ void prepare_run(Group& group, TrainingData& data, const RunDir& run, const Data
   prepare_run(data, run, options, execution, ancestors);
   group.share(kept_rows(train, data.train));
   group.share(kept_rows(val, data.val));
+}
+
+std::unique_ptr<StagedImages> stage_data(Group& group, TrainingData& data, const TrainOptions& train, const ExecutionOptions& execution) {
+  if (!train.stage_data) return nullptr;
+  const auto self = this_process();
+  const std::string name = group.share(fmt::format("defound-{}-{}-{}", self.host, self.pid, self.born));  // this run's alone
+  ImageTable* const tables[] = {&data.train, &data.val};
+  auto staged = std::make_unique<StagedImages>(tables, scratch_folder() / name, group.launch().local_rank == 0, execution.threads);
+  group.meet();
+  return staged;
 }
 
 Predictions predict_together(Group& group, VisionTransformer& model, const Dataset& dataset, int64_t batch_size, torch::Device device,

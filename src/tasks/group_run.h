@@ -1,4 +1,7 @@
 #pragma once
+#include <memory>
+
+#include "defound/data/staged_images.h"
 #include "defound/dist/group.h"
 #include "defound/eval/predictions.h"
 #include "defound/tasks/training_data.h"
@@ -14,6 +17,9 @@ RunDir open_run(Group& group, const RunOptions& options, Config& config, const s
 /// prepare_run by the leader; the others leave out the same images.
 void prepare_run(Group& group, TrainingData& data, const RunDir& run, const DataOptions& options, const ExecutionOptions& execution,
                  const std::vector<std::string>& ancestors);
+
+/// With --stage_data, the images of both tables on each machine's own disk, for as long as the result lives; else nothing.
+std::unique_ptr<StagedImages> stage_data(Group& group, TrainingData& data, const TrainOptions& train, const ExecutionOptions& execution);
 
 /// Which rows of `before` are left in `after`, a character each; and the leader's choice for another process's table.
 std::string kept_rows(const ImageTable& before, const ImageTable& after);

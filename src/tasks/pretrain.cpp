@@ -136,6 +136,7 @@ ExitCode pretrain_in(Group& group, PretrainConfig& config, const MaeConfig& mae,
   const RunDir run = open_run(group, config.run, config, command);
   if (run.is_done()) return ExitCode::kDone;
   prepare_run(group, data, run, config.data, config.execution, {config.init});
+  const auto staged = stage_data(group, data, config.train, config.execution);
 
   const TransformOptions augment = transform_preset("mae", config.input_size);
   TransformOptions plain = transform_preset("evaluate", config.input_size);

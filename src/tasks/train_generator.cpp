@@ -22,6 +22,7 @@ ExitCode train_generator_in(Group& group, TrainGeneratorConfig& config, Generato
   const RunDir run = open_run(group, config.run, config, command);
   if (run.is_done()) return ExitCode::kDone;
   source.prepare(group, run);
+  const auto staged = source.is_cached() ? nullptr : stage_data(group, source.data, config.train, config.execution);
   Condition& condition = *generator.model->condition;
   const TrainingRequests requests(request_options, source.data.train, condition.reads_text());
   if (auto* text = dynamic_cast<TextCondition*>(&condition)) text->set_labels(requests.label_prompts());

@@ -1,5 +1,6 @@
 #include "defound/tensor/device.h"
 
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <malloc.h>
 #include <sched.h>
 
@@ -77,11 +78,12 @@ void keep_freed_memory() {
 
 torch::Device apply_execution(const ExecutionOptions& options) {
   keep_freed_memory();
-  log::set_level(options.log_level);
+  log::set_level(launch_of_this_process().rank == 0 ? options.log_level : "error");  // progress and logs are the leader's
   const torch::Device device = parse_device(options.device);
   if (options.precision == "fp16" && device.is_cpu()) reject("precision fp16 needs a GPU; on a CPU use bf16 or fp32");
   if (options.precision == "bf16" && device.is_cpu() && !computes_bf16())
     log::warn("this CPU has no bf16 arithmetic (AVX512-BF16 or AMX): --precision fp32 is many times as fast here");
+  if (device.is_cuda()) c10::impl::VirtualGuardImpl(device.type()).setDevice(device);  // or all processes would also use the first
   if (options.threads > 0) torch::set_num_threads(static_cast<int>(options.threads));
   else share_cores();  // else LibTorch's: OMP_NUM_THREADS, or the cores
   return device;

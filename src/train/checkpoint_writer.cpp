@@ -22,6 +22,7 @@ void CheckpointWriter::start(const fs::path& file, const Checkpoint& checkpoint)
       write(file, copy, seconds);
     } catch (...) {
       error_ = std::current_exception();
+      writing_.clear();   // not a good one
     }
     ended_ = true;
   });
@@ -37,15 +38,14 @@ void CheckpointWriter::write(const fs::path& file, const Checkpoint& checkpoint,
 }
 
 void CheckpointWriter::wait() {
-  if (!thread_.joinable()) return;
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
-  last_ = writing_;
+  if (!writing_.empty()) last_ = writing_;
 }
 
 std::string CheckpointWriter::last_good() {
   if (thread_.joinable()) thread_.join();
-  if (!writing_.empty() && !error_) last_ = writing_;
+  if (!writing_.empty()) last_ = writing_;
   return last_.empty() ? "none" : last_.string();
 }
 

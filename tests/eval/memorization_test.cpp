@@ -17,6 +17,7 @@ namespace {
 using testing::crop_of;
 using testing::gray_squares;
 using testing::kCopyKinds;
+using testing::kDrawnKinds;
 using testing::phantom_images;
 using testing::plant_copy;
 using testing::shift_of;
@@ -80,6 +81,22 @@ TEST_P(Copies, OfEachKindAreFoundAndNamed) {
     const bool whole = kind != "cropped" && kind != "shifted";
     EXPECT_GE(found, whole ? kPlanted : kPlanted * 9 / 10);
     EXPECT_GE(named, whole ? kPlanted : kPlanted * 8 / 10);
+  }
+}
+
+TEST_P(Copies, ThatAGeneratorDrewAreFound) {
+  const RealImages& real = real_phantoms(GetParam());
+  for (const std::string& kind : kDrawnKinds) {
+    std::vector<Image> drawn;
+    for (int64_t i = 0; i < kPlanted; ++i) {
+      RandomStream stream = Draws(3, kind).stream(static_cast<uint64_t>(i));
+      drawn.push_back(plant_copy(real.images[static_cast<size_t>(i)], kind, stream));
+    }
+    const auto matches = real.search(drawn);
+    int64_t found = 0;
+    for (int64_t i = 0; i < kPlanted; ++i)
+      found += matches[static_cast<size_t>(i)].similarity > real.threshold() && matches[static_cast<size_t>(i)].reference == i;
+    EXPECT_GE(found, kPlanted * 9 / 10) << kind;
   }
 }
 

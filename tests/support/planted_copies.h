@@ -44,12 +44,22 @@ inline Image shift_of(const Image& image, int64_t right, int64_t down) {
   return out;
 }
 
+/// With grain on every value, of a deviation of `gray` of 255.
+inline Image grainy(const Image& image, double gray, RandomStream& stream) {
+  Image out = image;
+  for (uint8_t& value : out.pixels) value = static_cast<uint8_t>(std::clamp(value + gray * stream.normal(), 0.0, 255.0));
+  return out;
+}
+
 /// A copy of that kind: exact, flipped_horizontal, flipped_vertical, re-encoded (JPEG, quality 50), cropped (60 to 95 % of
-/// the area) or shifted (by 4 to 10 % of the side), placed at random.
+/// the area) or shifted (by 4 to 10 % of the side), placed at random; or as a generator draws it: grainy (8 of 255), coarse
+/// (without what is finer than a third of the pixels show).
 inline Image plant_copy(const Image& image, const std::string& kind, RandomStream& stream) {
   if (kind == "flipped_horizontal") return flip_horizontal(image);
   if (kind == "flipped_vertical") return flip_vertical(image);
   if (kind == "re-encoded") return decode_image(encode_jpeg(image, 50), "a planted copy");
+  if (kind == "grainy") return grainy(image, 8, stream);
+  if (kind == "coarse") return resize(resize(image, image.width / 3, image.height / 3, Filter::kBicubic), image.width, image.height, Filter::kBicubic);
   if (kind == "cropped") {
     const double side = std::sqrt(stream.uniform(0.6, 0.95));
     return crop_of(image, stream.uniform(0, 1 - side), stream.uniform(0, 1 - side), side);
@@ -63,6 +73,7 @@ inline Image plant_copy(const Image& image, const std::string& kind, RandomStrea
 
 inline const std::vector<std::string> kCopyKinds{"exact",  "flipped_horizontal", "flipped_vertical", "re-encoded", "cropped",
                                                  "shifted"};
+inline const std::vector<std::string> kDrawnKinds{"grainy", "coarse"};
 
 /// Images as the copy search takes them: [N, 96, 96] uint8.
 inline torch::Tensor gray_squares(const std::vector<Image>& images) {

@@ -2,7 +2,9 @@
 
 #include <csignal>
 #include <limits>
+#include <numeric>
 
+#include "defound/train/optimizer.h"
 #include "support/group_threads.h"
 #include "support/temp_folder.h"
 #include "train/made_up_task.h"
@@ -100,9 +102,48 @@ TEST(GroupTraining, GoesOnWithAnotherNumberOfProcesses) {
     for (const ExitCode code : codes) EXPECT_EQ(code, ExitCode::kSaved);
     at += 1;
   }
-  EXPECT_TRUE(fs::exists(folder / "changing/checkpoints/step-000015.safetensors"));
   for (const ExitCode code : train_in_group(3, options, folder / "changing")) EXPECT_EQ(code, ExitCode::kDone);
   expect_close_runs(folder / "changing", folder / "alone", 1e-10);
+}
+
+TEST(GroupTraining, AShardedOptimizerTakesTheSameStepsFromLessMemoryAndResumesEitherWay) {
+  const TempFolder folder;
+  for (const torch::Dtype precision : {torch::kFloat32, torch::kBFloat16}) {
+    LoopOptions options = made_up_options();
+    options.precision = precision;
+    const std::string name = c10::toString(precision);
+    train_in_group(3, options, folder / (name + "-whole"));
+    options.train.shard_optimizer = true;
+    const auto stopping = [](MadeUpTask& task, int64_t rank) {
+      task.on_loss = [rank](int64_t call) {
+        if (rank == 1 && call == 9) raise(SIGTERM);
+      };
+    };
+    for (const ExitCode code : train_in_group(3, options, folder / (name + "-sharded"), stopping)) EXPECT_EQ(code, ExitCode::kSaved);
+    options.train.shard_optimizer = false;
+    for (const ExitCode code : train_in_group(3, options, folder / (name + "-sharded"), [](MadeUpTask& task, int64_t rank) {
+           task.on_loss = [rank](int64_t call) {
+             if (rank == 2 && call == 4) raise(SIGTERM);
+           };
+         }))
+      EXPECT_EQ(code, ExitCode::kSaved);
+    options.train.shard_optimizer = true;
+    train_in_group(3, options, folder / (name + "-sharded"));
+    expect_close_runs(folder / (name + "-sharded"), folder / (name + "-whole"), 0);
+    EXPECT_EQ(read_text(folder / (name + "-sharded/last.safetensors")), read_text(folder / (name + "-whole/last.safetensors")));
+  }
+}
+
+TEST(GroupTraining, MomentsAreSpreadEvenly) {
+  std::vector<int64_t> bytes(4);
+  MadeUpNet net;
+  const auto groups = weight_decay_groups(net, 0);
+  std::vector<torch::Tensor> masters;
+  for (const auto& group : groups) for (const auto& param : group.params) masters.push_back(param.detach());
+  run_whole_group(4, [&](Group& group) { bytes[static_cast<size_t>(group.rank())] = AdamW(groups, masters, {}, group, true).moment_bytes(); });
+  Group alone;
+  EXPECT_EQ(std::accumulate(bytes.begin(), bytes.end(), int64_t{0}), AdamW(groups, masters, {}, alone, true).moment_bytes());
+  EXPECT_LT(*std::max_element(bytes.begin(), bytes.end()), 8 * (16 * 24 + 1));  // the largest tensor goes to one process
 }
 
 TEST(GroupTraining, ALossThatIsNotFiniteOnOneProcessIsSkippedByAll) {

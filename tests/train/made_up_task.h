@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <functional>
+#include <set>
 
 #include "defound/core/stop.h"
 #include "defound/run/metrics_log.h"
@@ -127,7 +128,8 @@ inline ExitCode train_made_up(MadeUpTask& task, const LoopOptions& options, cons
 /// Rows of metrics.jsonl without the columns that hold times.
 inline std::vector<MetricsRow> metrics_without_times(const fs::path& run) {
   std::vector<MetricsRow> rows = read_metrics(run / "metrics.jsonl");
-  for (auto& row : rows) std::erase_if(row.values, [](const auto& value) { return value.first == "images_per_second" || value.first == "data_wait" || value.first == "reduce_wait"; });
+  const std::set<std::string> times{"images_per_second", "data_wait", "reduce_wait"};
+  for (auto& row : rows) std::erase_if(row.values, [&](const auto& value) { return times.contains(value.first); });
   return rows;
 }
 

@@ -59,6 +59,7 @@ struct TrainOptions {
   int64_t keep_checkpoints = 2;
   int64_t log_every = 10;
   double validate_epochs = 1;                 ///< validation after each so many epochs
+  bool stage_data = false;
   void visit(Visitor& v);
 };
 

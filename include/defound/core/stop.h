@@ -3,7 +3,8 @@
 namespace defound {
 
 /// Catches SIGINT, SIGTERM and SIGUSR1 for as long as it lives: the work in hand is finished and saved, then the
-/// tool leaves with 75. A second SIGINT leaves at once.
+/// tool leaves with 75. A second SIGINT leaves at once. Where a signal has come, further ones are ignored afterwards: batch
+/// systems repeat them, and the process is leaving already.
 class StopSignal {
  public:
   StopSignal();

@@ -19,13 +19,12 @@ torch::Tensor blur_matrix(int64_t n, double sigma, const torch::TensorOptions& o
   return weights / weights.sum(1, /*keepdim=*/true);
 }
 
-/// images [N, H, W] under a Gaussian of `sigma` pixels.
+}  // namespace
+
 torch::Tensor blurred(const torch::Tensor& images, double sigma) {
   const torch::Tensor down = blur_matrix(images.size(1), sigma, images.options());
   return down.matmul(images).matmul(blur_matrix(images.size(2), sigma, images.options()).t());
 }
-
-}  // namespace
 
 torch::Tensor local_contrast(const torch::Tensor& images, double sigma) {
   const torch::Tensor shown = ((images > kDarkest) & (images < kBrightest)).to(images.scalar_type());

@@ -9,4 +9,7 @@ namespace defound {
 /// overexposed (over 0.97) shows the camera and not the patient: it is 0, with a rim of 2 % of the side, and counts nowhere.
 torch::Tensor local_contrast(const torch::Tensor& images, double sigma);
 
+/// Images [N, H, W] under a Gaussian of `sigma` pixels.
+torch::Tensor blurred(const torch::Tensor& images, double sigma);
+
 }  // namespace defound
