@@ -1,6 +1,8 @@
 #include "defound/dist/bucketed_sum.h"
 
 #include <algorithm>
+#include <numeric>
+#include <sstream>
 
 namespace defound {
 namespace {
@@ -11,13 +13,20 @@ constexpr int64_t kFirstBucketBytes = 1 << 20;  // the first leaves early
 }  // namespace
 
 BucketedSum::BucketedSum(Group& group, const std::vector<torch::Tensor>& like, int64_t bucket_bytes)
-    : group_(group), like_(like), places_(like.size()), here_(like.size(), false) {
-  int64_t limit = std::min(kFirstBucketBytes, bucket_bytes), bytes = limit;
-  for (size_t index = like.size(); index-- > 0;) {
-    const torch::Tensor& tensor = like[index];
-    const bool same_type = !buckets_.empty() && like[buckets_.back().members.front()].scalar_type() == tensor.scalar_type();
+    : group_(group), bucket_bytes_(bucket_bytes), like_(like), places_(like.size()), here_(like.size(), false) {
+  std::vector<size_t> order(like.size());
+  std::iota(order.rbegin(), order.rend(), size_t{0});  // a backward pass begins at the end
+  plan(order);
+}
+
+void BucketedSum::plan(const std::vector<size_t>& order) {
+  buckets_.clear();
+  int64_t limit = std::min(kFirstBucketBytes, bucket_bytes_), bytes = limit;
+  for (const size_t index : order) {
+    const torch::Tensor& tensor = like_[index];
+    const bool same_type = !buckets_.empty() && like_[buckets_.back().members.front()].scalar_type() == tensor.scalar_type();
     if (bytes >= limit || !same_type) {
-      if (!buckets_.empty()) limit = bucket_bytes;
+      if (!buckets_.empty()) limit = bucket_bytes_;
       buckets_.emplace_back();
       bytes = 0;
     }
@@ -38,6 +47,7 @@ void BucketedSum::add(size_t index, const torch::Tensor& value) {
   torch::NoGradGuard no_grad;
   if (here_[index]) fail("tensor {} of a step's sum came twice", index);
   here_[index] = true;
+  if (order_.empty()) came_.push_back(index);
   Bucket& bucket = buckets_[places_[index].bucket];
   if (!bucket.flat.defined()) bucket.flat = torch::zeros({bucket.values}, like_[index].options());
   view(index).copy_(value);
@@ -75,7 +85,29 @@ std::vector<torch::Tensor> BucketedSum::finish() {
   }
   here_.assign(here_.size(), false);
   next_ = 0;
+  if (order_.empty()) follow_the_leader();
   return sums;
+}
+
+/// Lists and modules are seldom in the order in which a backward pass ends with their parameters.
+void BucketedSum::follow_the_leader() {
+  std::string text;
+  for (const size_t index : came_) text += fmt::format("{} ", index);
+  std::istringstream shared(group_.share(text));
+  std::vector<int64_t> order;
+  for (int64_t index = 0; shared >> index;) order.push_back(index);
+  for (size_t index = 0; index < like_.size(); ++index) if (!agreed_[index]) order.push_back(static_cast<int64_t>(index));
+  set_order(order);
+  came_.clear();
+}
+
+void BucketedSum::set_order(const std::vector<int64_t>& order) {
+  std::vector<int64_t> sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  for (size_t i = 0; i < like_.size(); ++i)
+    if (sorted.size() != like_.size() || sorted[i] != static_cast<int64_t>(i)) fail("an order of {} tensors was expected, each once", like_.size());
+  order_ = order;
+  plan(std::vector<size_t>(order.begin(), order.end()));
 }
 
 }  // namespace defound

@@ -9,6 +9,8 @@
 namespace defound {
 namespace {
 
+constexpr const char* kOrder = "reduce/order";
+
 /// Called by autograd when a parameter's gradient of a backward pass is whole.
 class WhenWhole : public torch::autograd::PostAccumulateGradHook {
  public:
@@ -104,6 +106,25 @@ void Gradients::scale(const torch::Tensor& factor) {
 void Gradients::clear() {
   for (const auto& param : weights_.params()) param.mutable_grad().reset();
   for (auto& sum : sums_) sum.reset();
+}
+
+void Gradients::save(TensorMap& state) const {
+  if (over_processes_ && !over_processes_->order().empty()) state[kOrder] = torch::tensor(over_processes_->order());
+}
+
+void Gradients::load(const TensorMap& state) {
+  const auto found = state.find(kOrder);
+  if (!over_processes_ || found == state.end()) return;
+  const torch::Tensor order = found->second.to(torch::kInt64).contiguous();
+  over_processes_->set_order({order.const_data_ptr<int64_t>(), order.const_data_ptr<int64_t>() + order.numel()});
+}
+
+void Gradients::broadcast(Group& group) {
+  const bool known = group.share(over_processes_->order().empty() ? "no" : "yes") == "yes";
+  if (!known) return;
+  const torch::Tensor order = group.is_leader() ? torch::tensor(over_processes_->order()) : torch::zeros({static_cast<int64_t>(sums_.size())}, torch::kInt64);
+  group.broadcast({order});
+  if (!group.is_leader()) load({{kOrder, order}});
 }
 
 torch::Tensor clip_factor(const torch::Tensor& norm, double max_norm) { return (max_norm / (norm + 1e-6)).clamp_max(1.0); }

@@ -71,6 +71,7 @@ void TrainingState::broadcast() {
   skipped.save(tensors);
   for (const auto& [name, tensor] : tensors) group_.broadcast({tensor});
   optimizer.broadcast();
+  gradients.broadcast(group_);
   weights.copy_to_model();
 }
 
@@ -82,6 +83,7 @@ Checkpoint TrainingState::checkpoint() const {
   loss_scale.save(result.tensors);
   skipped.save(result.tensors);
   losses.save(result.tensors);
+  gradients.save(result.tensors);
   return result;
 }
 
@@ -96,6 +98,7 @@ void TrainingState::restore(const Checkpoint& checkpoint) {
   loss_scale.load(checkpoint.tensors);
   skipped.load(checkpoint.tensors);
   losses.load(checkpoint.tensors);
+  gradients.load(checkpoint.tensors);
 }
 
 }  // namespace defound

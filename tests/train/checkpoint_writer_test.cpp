@@ -42,7 +42,7 @@ TEST(CheckpointWriter, TellsOfAFailureAtTheNextOccasionAndKeepsTheOneBefore) {
   folder.write("taken", "a file where a folder should be");
   writer.start(checkpoint_file(folder / "taken", 2), made_up_checkpoint(2));
   EXPECT_EQ(writer.last_good(), checkpoint_file(folder.path(), 1).string());
-  expect_error(ExitCode::kFailed, "taken", [&] { writer.wait(); });
+  expect_error(ExitCode::kUsage, "taken", [&] { writer.wait(); });
   writer.wait();  // said once
 }
 

@@ -134,6 +134,22 @@ TEST(GroupTraining, AShardedOptimizerTakesTheSameStepsFromLessMemoryAndResumesEi
   }
 }
 
+TEST(GroupTraining, OfThreeIsBitEqualWhenResumed) {
+  const TempFolder folder;
+  const LoopOptions options = made_up_options();
+  train_in_group(3, options, folder / "whole");
+  for (const int64_t call : {2, 7})
+    for (const ExitCode code : train_in_group(3, options, folder / "broken", [call](MadeUpTask& task, int64_t rank) {
+           task.on_loss = [rank, call](int64_t now) {
+             if (rank == 1 && now == call) raise(SIGTERM);
+           };
+         }))
+      EXPECT_EQ(code, ExitCode::kSaved);
+  train_in_group(3, options, folder / "broken");
+  expect_close_runs(folder / "broken", folder / "whole", 0);
+  EXPECT_EQ(read_text(folder / "broken/last.safetensors"), read_text(folder / "whole/last.safetensors"));
+}
+
 TEST(GroupTraining, MomentsAreSpreadEvenly) {
   std::vector<int64_t> bytes(4);
   MadeUpNet net;

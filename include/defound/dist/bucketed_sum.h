@@ -10,7 +10,7 @@ namespace defound {
 
 /// Sums a list of tensors over a group in buckets, each on its way as soon as it is full, so that the transfer overlaps the
 /// backward pass that makes the next ones (Li et al., "PyTorch Distributed", VLDB 2020, section 3.2). Buckets follow the
-/// list from its end, where a backward pass begins, and leave in that order on every process.
+/// order in which the leader's tensors came in the first step, and leave in it on every process.
 class BucketedSum {
  public:
   static constexpr int64_t kBucketBytes = 25 << 20;
@@ -24,6 +24,10 @@ class BucketedSum {
   std::vector<torch::Tensor> finish();
 
   size_t buckets() const { return buckets_.size(); }
+  /// The order that the buckets follow; empty before the first step. Sums of three and more processes are rounded as their
+  /// place in a bucket has it, so a resumed training takes the order over.
+  const std::vector<int64_t>& order() const { return order_; }
+  void set_order(const std::vector<int64_t>& order);
 
  private:
   struct Bucket {
@@ -37,12 +41,17 @@ class BucketedSum {
     size_t bucket = 0;
     int64_t offset = 0;
   };
+  void plan(const std::vector<size_t>& order);
   torch::Tensor view(size_t index);
   void send(Bucket& bucket);
   void agree_on_members();
+  void follow_the_leader();
 
   Group& group_;
+  int64_t bucket_bytes_;
   std::vector<torch::Tensor> like_;
+  std::vector<size_t> came_;           ///< in the first step, in this order
+  std::vector<int64_t> order_;
   std::vector<Bucket> buckets_;
   std::vector<Place> places_;
   std::vector<bool> here_, agreed_;    ///< which tensors have a value in this step, and in the first

@@ -32,6 +32,12 @@ class Gradients {
   void scale(const torch::Tensor& factor);
   void clear();
 
+  /// "reduce/order": how the sums over processes were arranged.
+  void save(TensorMap& state) const;
+  void load(const TensorMap& state);
+  /// The leader's arrangement, for all.
+  void broadcast(Group& group);
+
  private:
   std::vector<torch::Tensor> present();
   void add(size_t index);
