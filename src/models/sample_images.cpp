@@ -47,7 +47,11 @@ torch::Tensor sample_latents(Generator& generator, std::span<const std::string> 
 }
 
 torch::Tensor sample_images(Generator& generator, std::span<const std::string> requests, std::span<const uint64_t> seeds, const SampleOptions& options) {
-  return generator.decode(sample_latents(generator, requests, seeds, options)).to(torch::kCPU);
+  const torch::Tensor latents = sample_latents(generator, requests, seeds, options);
+  if (!options.vae_slicing) return generator.decode(latents).to(torch::kCPU);
+  std::vector<torch::Tensor> images;
+  for (int64_t n = 0; n < latents.size(0); ++n) images.push_back(generator.decode(latents.slice(0, n, n + 1)).to(torch::kCPU));
+  return torch::cat(images);
 }
 
 torch::Tensor sample_latents(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options) {

@@ -1,5 +1,7 @@
 #include "group_run.h"
 
+#include <fmt/ranges.h>
+
 #include "defound/config/json.h"
 #include "defound/data/dataset.h"
 #include "defound/run/host.h"
@@ -26,7 +28,19 @@ void keep_rows(ImageTable& table, const std::string& kept) {
   table.rows = std::move(rows);
 }
 
+namespace {
+
+void require_same_options(Group& group, Config& config) {
+  const Json leaders = parse_json(group.share(to_json(config).dump()), "the options of rank 0");
+  const auto changes = changed_recipe(config, leaders);
+  if (!changes.empty()) reject("rank {} was started with other options than rank 0 ({}); start all with the same command", group.rank(), fmt::join(changes, "; "));
+  group.meet();  // before anything is written
+}
+
+}  // namespace
+
 RunDir open_run(Group& group, const RunOptions& options, Config& config, const std::string& command) {
+  require_same_options(group, config);
   const Resume resume = parse_resume(options.resume);
   if (group.is_leader()) {
     RunDir run = RunDir::open(options.output, resume, config, command);

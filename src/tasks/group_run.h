@@ -11,7 +11,8 @@ namespace defound {
 struct Dataset;
 struct VisionTransformer;
 
-/// Opens a run's folder for a group: the leader holds it, the others may read there. What the leader rejects ends all.
+/// Opens a run's folder for a group: the leader holds it, the others may read there. What the leader rejects ends all, and so
+/// do options of another recipe in one of them.
 RunDir open_run(Group& group, const RunOptions& options, Config& config, const std::string& command);
 
 /// prepare_run by the leader; the others leave out the same images.

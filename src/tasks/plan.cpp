@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "defound/config/json.h"
+#include "defound/core/files.h"
+#include "defound/run/metrics_log.h"
 #include "defound/tasks/gpu_hours.h"
 
 namespace defound {
@@ -32,7 +35,28 @@ std::string thousands(int64_t value) {
   return text;
 }
 
-std::string describe_plan(const TrainingPlan& plan, const TrainOptions& train, const std::string& precision) {
+namespace {
+
+/// The median rate in the newest rows of a run's metrics, and how many processes made it.
+std::string describe_measured(const fs::path& run, double images) {
+  constexpr size_t kRows = 50;
+  if (run.empty() || !is_there(run / "metrics.jsonl") || !is_there(run / "provenance.json")) return "";
+  std::vector<double> rates;
+  for (const auto& row : read_metrics(run / "metrics.jsonl"))
+    for (const auto& [name, value] : row.values) if (name == "images_per_second" && value > 0) rates.push_back(value);
+  if (rates.empty()) return "";
+  rates.erase(rates.begin(), rates.end() - static_cast<std::ptrdiff_t>(std::min(kRows, rates.size())));
+  std::nth_element(rates.begin(), rates.begin() + static_cast<std::ptrdiff_t>(rates.size() / 2), rates.end());
+  const double rate = rates[rates.size() / 2], hours = images / rate / 3600;
+  const Json starts = parse_json(read_text(run / "provenance.json"), (run / "provenance.json").string()).value("starts", Json::array());
+  const int64_t processes = starts.empty() ? 1 : starts.back().value("processes", int64_t{1});
+  return fmt::format("{:<24}{:.4g} images/s by {} process{} in {}: {:.3g} h, {:.3g} process hours\n", "measured", rate, processes, processes == 1 ? "" : "es",
+                     run.string(), hours, hours * static_cast<double>(processes));
+}
+
+}  // namespace
+
+std::string describe_plan(const TrainingPlan& plan, const TrainOptions& train, const std::string& precision, const std::string& run) {
   const double trained = static_cast<double>(plan.trained), all = static_cast<double>(plan.parameters);
   const bool half = precision != "fp32";
   const int64_t micro = train.micro_batch_size > 0 ? std::min(train.micro_batch_size, train.batch_size) : train.batch_size;
@@ -63,7 +87,7 @@ std::string describe_plan(const TrainingPlan& plan, const TrainOptions& train, c
   if (plan.frozen_flops_per_image > 0) rows.insert(rows.begin() + 9, {"frozen parts per image", flops_text(plan.frozen_flops_per_image)});
   std::string text;
   for (const auto& [name, value] : rows) text += fmt::format("{:<24}{}\n", name, value);
-  return text + describe_gpu_hours(per_image * seen);
+  return text + describe_gpu_hours(per_image * seen) + describe_measured(run, seen);
 }
 
 }  // namespace defound

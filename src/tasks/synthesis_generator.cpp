@@ -38,7 +38,8 @@ double parse_timestep(const std::string& text) {
 
 SampleOptions sample_options(const SynthesizeConfig& config) {
   SampleOptions options{{config.sampler, config.steps},
-                        {.guidance_scale = config.guidance_scale, .guidance_rescale = config.guidance_rescale}};
+                        {.guidance_scale = config.guidance_scale, .guidance_rescale = config.guidance_rescale},
+                        config.vae_slicing};
   const auto& interval = config.guidance_interval;
   if (interval.empty()) return options;
   if (interval.size() != 2) reject("--guidance_interval: expected LOW,HIGH, found {} values", interval.size());

@@ -28,6 +28,7 @@ void SynthesizeConfig::visit(Visitor& v) {
           "LOW,HIGH: timesteps (0 to 999) between which it guides; outside the unguided prediction, at half the work"),
     guidance_interval);
   v(field("batch_size", "images made together; changes no image").range(1, 65536).may_change(), batch_size);
+  v(field("vae_slicing", "decode latents one image after another instead of the batch at once: less memory").may_change(), vae_slicing);
   v(field("image_format", "png or jpg").one_of({"png", "jpg"}), image_format);
   v(field("format", "folder: a file an image, in class folders; shards: WebDataset .tar files").one_of({"folder", "shards"}),
     format);

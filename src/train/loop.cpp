@@ -102,7 +102,7 @@ void TrainingLoop::finish_writing() {
 }
 
 void TrainingLoop::describe_start() const {
-  Json fields{{"torch_device", options_.device.str()}, {"torch_threads", at::get_num_threads()}, {"libtorch", TORCH_VERSION}};
+  Json fields{{"torch_device", options_.device.str()}, {"torch_threads", at::get_num_threads()}, {"libtorch", TORCH_VERSION}, {"processes", group_.size()}};
   if (group_.size() > 1) fields["group"] = group_.description();
   run_.describe_start(fields);
 }

@@ -99,6 +99,8 @@ TEST_F(GroupCommand, ASignalToOneProcessStopsAllAfterTheSameStepAndTheResumedRun
   EXPECT_EQ(column("parts", "loss"), column("whole", "loss"));
   EXPECT_TRUE(read_text(folder_ / "parts/mae.safetensors") == read_text(folder_ / "whole/mae.safetensors"));
   expect_all(run(2, line + " --resume auto --output parts"), 0);   // done: leaves at once
+  const auto plan = testing::run_command("cd " + folder_.path().string() + " && " + line + " --resume auto --output parts --dry_run");
+  EXPECT_NE(plan.output.find("images/s by 2 processes in parts: "), std::string::npos) << plan.output;
 }
 
 TEST_F(GroupCommand, ALostProcessIsNamedAndEndsAllWithoutANewCheckpoint) {
@@ -138,6 +140,13 @@ TEST_F(GroupCommand, WhatTheLeaderRejectsEndsAllWithItsCode) {
   expect_all(ended, 2);
   for (const auto& output : ended.outputs) EXPECT_NE(output.find("is not empty"), std::string::npos) << output;
   EXPECT_EQ(read_text(folder_ / "taken/note.txt"), "mine");
+}
+
+TEST_F(GroupCommand, OtherOptionsInOneProcessAreNamed) {
+  const EndedGroup ended = run(2, "bash -c 'exec " + pretrain_ + " --max_train_steps 3$RANK --output run'");
+  expect_all(ended, 2);
+  for (const auto& output : ended.outputs) EXPECT_NE(output.find("rank 1 was started with other options than rank 0 (max_train_steps"), std::string::npos) << output;
+  EXPECT_FALSE(is_there(folder_ / "run"));
 }
 
 TEST_F(GroupCommand, EvaluationCountsEachImageOnce) {

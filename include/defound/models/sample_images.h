@@ -13,6 +13,7 @@ namespace defound {
 struct SampleOptions {
   SamplerOptions sampler;
   GuidanceOptions guidance;
+  bool vae_slicing = false;   ///< latents are decoded one image after another: less memory
 };
 
 /// Latents [N, C, h, w] of requests[n] ("": none), from standard normal `start` of that shape, on the generator's device:

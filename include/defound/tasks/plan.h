@@ -20,8 +20,9 @@ struct TrainingPlan {
 };
 
 /// A table: parameters, images, steps, batch, rate, work in all, memory (weights, gradients, optimizer, activations),
-/// disk (checkpoints and product).
-std::string describe_plan(const TrainingPlan& plan, const TrainOptions& train, const std::string& precision);
+/// disk (checkpoints and product), hours on kinds of GPU; and where `run` is the folder of an earlier start, the hours that its
+/// measured rate comes to.
+std::string describe_plan(const TrainingPlan& plan, const TrainOptions& train, const std::string& precision, const std::string& run);
 
 /// "1.23 GB", "456 MB"; decimal units.
 std::string bytes_text(double bytes);

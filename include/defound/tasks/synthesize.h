@@ -18,6 +18,7 @@ struct SynthesizeConfig : Config {
   double guidance_scale = 3, guidance_rescale = 0;
   std::vector<std::string> guidance_interval;
   int64_t batch_size = 16;
+  bool vae_slicing = false;
   std::string format = "folder", image_format = "png", part;
   int64_t images_per_shard = 1000;
   bool merge = false;
