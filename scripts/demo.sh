@@ -43,7 +43,7 @@ rows = [json.loads(line) for line in open(sys.argv[1])]
 print([row['images_per_second'] for row in rows if 'images_per_second' in row][-1])" "$1/metrics.jsonl"; }
 
 # steps NAME TOOL SHARE BATCH ARGS...: a few steps are timed, then as many are asked for as fit into SHARE of the minutes.
-# The shares add up to 0.79 (fine-tuning counts twice): trials, validation, pictures and reports take the rest.
+# The shares add up to 0.73 (fine-tuning counts twice): trials, validation, pictures and reports take the rest.
 steps() {
   local name=$1 tool=$2 share=$3 batch=$4; shift 4
   local file=$output/steps/$name
@@ -93,12 +93,12 @@ mae_args=(--config "$configs/pretrain-synthetic.json" --data "$output/synthetic"
 mae_steps=$(steps mae-synthetic defound-pretrain 0.07 64 "${mae_args[@]}")
 defound-pretrain "${mae_args[@]}" "${common[@]}" --max_train_steps "$mae_steps" --output "$output/mae-synthetic"
 mae_args=(--config "$configs/pretrain-real.json" --data "$manifest" --init "$output/mae-synthetic")
-mae_steps=$(steps mae-real defound-pretrain 0.15 64 "${mae_args[@]}")
+mae_steps=$(steps mae-real defound-pretrain 0.13 64 "${mae_args[@]}")
 defound-pretrain "${mae_args[@]}" "${common[@]}" --max_train_steps "$mae_steps" --output "$output/mae-real"
 
 say "Fine-tuning: from the pretrained encoder, and from random weights for comparison"
 tune_args=(--config "$configs/finetune.json" --data "$manifest")
-tune_steps=$(steps finetune defound-finetune 0.15 32 "${tune_args[@]}")
+tune_steps=$(steps finetune defound-finetune 0.13 32 "${tune_args[@]}")
 defound-finetune "${tune_args[@]}" --init "$output/mae-real" "${common[@]}" --max_train_steps "$tune_steps" --output "$output/classifier"
 defound-finetune "${tune_args[@]}" --layer_decay 1 "${common[@]}" --max_train_steps "$tune_steps" --output "$output/classifier-scratch"
 
