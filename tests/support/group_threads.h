@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <thread>
@@ -27,6 +28,7 @@ inline uint16_t free_port() {
 
 /// Runs `work` as each of `size` members of a group, in threads of this process; what each of them threw, by rank.
 inline std::vector<std::exception_ptr> run_group(int64_t size, const std::function<void(Group&)>& work, double timeout_seconds = 60) {
+  setenv("RES_OPTIONS", "timeout:1 attempts:1", 1);  // LibTorch asks DNS for the names of addresses: a lost packet costs 5 s
   const uint16_t port = free_port();
   std::vector<std::exception_ptr> errors(static_cast<size_t>(size));
   std::vector<std::thread> threads;

@@ -20,6 +20,7 @@ inline EndedGroup run_started_group(const fs::path& folder, int64_t size, const 
                                     const std::vector<std::string>& before = {}) {
   std::string script = fmt::format("cd '{}'\nexport WORLD_SIZE={} LOCAL_WORLD_SIZE={} MASTER_ADDR=127.0.0.1 MASTER_PORT={} OMP_NUM_THREADS=1\n", folder.string(), size,
                                    size, free_port());
+  script += "export RES_OPTIONS='timeout:1 attempts:1'\n";  // LibTorch asks DNS for the names of addresses: a lost packet costs 5 s
   for (int64_t rank = 0; rank < size; ++rank) {
     const std::string first = static_cast<size_t>(rank) < before.size() ? before[static_cast<size_t>(rank)] : "";
     script += fmt::format("({0} exec env RANK={1} LOCAL_RANK={1} {2}) > .rank{1} 2>&1 & pid{1}=$!\n", first, rank, command);

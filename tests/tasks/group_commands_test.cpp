@@ -65,7 +65,7 @@ class GroupCommand : public ::testing::Test {
 
   testing::TempFolder folder_;
   const std::string vit_ = " --data data --model tiny --input_size 16 --patch_size 8 --learning_rate 1e-3";
-  const std::string pretrain_ = "defound-pretrain" + vit_ + " --batch_size 8 --log_every 1 --seed 5 --timeout_seconds 8";
+  const std::string pretrain_ = "defound-pretrain" + vit_ + " --batch_size 8 --log_every 1 --seed 5 --timeout_seconds 12";
   const std::string generator_ = "defound-train-generator --data data --unet tiny --resolution 8 --sample_steps 2";
 };
 
