@@ -19,11 +19,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::string first_line_of_error(const std::exception& error) {
-  const std::string text = error.what();
-  return text.substr(0, text.find('\n'));
-}
-
 c10::intrusive_ptr<c10d::Store> connect_store(const Launch& launch, milliseconds timeout) {
   c10d::TCPStoreOptions options;
   options.port = launch.port;
@@ -38,9 +33,9 @@ c10::intrusive_ptr<c10d::Store> meet_at_store(const Launch& launch, milliseconds
     return connect_store(launch, timeout);
   } catch (const std::exception& e) {
     const std::string place = fmt::format("{}:{}", launch.leader_host, launch.port);
-    if (launch.rank == 0) fail("rank 0 cannot listen at {}: {}; if another job has the port, set MASTER_PORT to a free one", place, first_line_of_error(e));
+    if (launch.rank == 0) fail("rank 0 cannot listen at {}: {}; if another job has the port, set MASTER_PORT to a free one", place, first_line_of(e.what()));
     fail("rank {} cannot reach rank 0 at {} within {} s: {}; check MASTER_ADDR, MASTER_PORT and that rank 0 runs", launch.rank, place,
-         timeout.count() / 1000, first_line_of_error(e));
+         timeout.count() / 1000, first_line_of(e.what()));
   }
 }
 
@@ -81,7 +76,8 @@ struct Group::Links {
   c10::intrusive_ptr<c10d::Backend> connected;
 
   c10d::Backend& backend() const {
-    if (!connected) reject("several processes need {}, which this build lacks; see the dependencies in the README", device.is_cuda() ? "NCCL" : "Gloo");
+    if (!connected) reject("several processes need {}, which this build lacks (it has: {}); see the dependencies in the README", device.is_cuda() ? "NCCL" : "Gloo",
+                           transports());
     return *connected;
   }
 

@@ -11,10 +11,9 @@ namespace {
 
 double in_seconds(std::chrono::steady_clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
-/// LibTorch's messages carry a stack trace behind the first line.
-std::string first_line_of(const std::string& text) { return text.substr(0, text.find('\n')); }
-
 }  // namespace
+
+std::string first_line_of(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 Watch::Watch(c10::intrusive_ptr<c10d::Store> store, int64_t rank, std::vector<std::string> names, WatchTimes times)
     : store_(std::move(store)), rank_(rank), names_(std::move(names)), times_(times), last_look_(Clock::now()), last_guard_(last_look_), answered_(last_look_) {

@@ -23,6 +23,9 @@ struct WatchTimes {
   std::chrono::milliseconds grace{5000};       ///< for the work to notice a failure; then the process is ended
 };
 
+/// LibTorch's messages carry a stack trace behind the first line.
+std::string first_line_of(const std::string& text);
+
 /// Looks after a group beside its work, in threads and over a connection of its own. Every process gives signs of life in
 /// the store; the leader looks at all of them, the others at the leader. The first cause of a failure is kept in the store
 /// and known to all within a beat; a process whose work does not notice is ended with _exit. A second thread notices when

@@ -26,7 +26,7 @@ torch::Tensor LossMeans::sum(Group& group, Vote vote) {
   torch::NoGradGuard no_grad;
   const torch::Tensor votes = torch::tensor({vote.stop ? 1.0 : 0.0, vote.save ? 1.0 : 0.0}, torch::kFloat64);
   const torch::Tensor all = torch::cat({step_, votes.to(step_.device(), /*non_blocking=*/true)});  // [losses + 2]
-  group.start_sum(all)->wait();
+  group.sum(all);
   step_ = all.slice(0, 0, -2);
   return all.slice(0, -2);
 }

@@ -23,8 +23,8 @@ struct LoaderOptions {
   int64_t rank = 0, size = 1;  ///< of the processes that share each batch: this one loads its rows only
 };
 
-/// Batches in an order that depends on the seed and the dataset's size only, whoever shares them, decoded ahead by threads. Never ends:
-/// epoch follows epoch. A sample that throws ends next() with that exception.
+/// Batches in an order that depends on the seed and the dataset's size only, whoever shares them, decoded ahead by threads.
+/// Never ends: epoch follows epoch. A sample that throws ends next() with that exception.
 class Loader {
  public:
   Loader(const Dataset& dataset, LoaderOptions options);
