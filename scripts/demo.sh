@@ -43,7 +43,7 @@ rows = [json.loads(line) for line in open(sys.argv[1])]
 print([row['images_per_second'] for row in rows if 'images_per_second' in row][-1])" "$1/metrics.jsonl"; }
 
 # steps NAME TOOL SHARE BATCH ARGS...: a few steps are timed, then as many are asked for as fit into SHARE of the minutes.
-# The shares add up to 0.73 (fine-tuning counts twice): trials, validation, pictures and reports take the rest.
+# The shares add up to 0.71 (fine-tuning counts twice): trials, validation, pictures and reports take the rest.
 steps() {
   local name=$1 tool=$2 share=$3 batch=$4; shift 4
   local file=$output/steps/$name
@@ -98,7 +98,7 @@ defound-pretrain "${mae_args[@]}" "${common[@]}" --max_train_steps "$mae_steps" 
 
 say "Fine-tuning: from the pretrained encoder, and from random weights for comparison"
 tune_args=(--config "$configs/finetune.json" --data "$manifest")
-tune_steps=$(steps finetune defound-finetune 0.13 32 "${tune_args[@]}")
+tune_steps=$(steps finetune defound-finetune 0.12 32 "${tune_args[@]}")
 defound-finetune "${tune_args[@]}" --init "$output/mae-real" "${common[@]}" --max_train_steps "$tune_steps" --output "$output/classifier"
 defound-finetune "${tune_args[@]}" --layer_decay 1 "${common[@]}" --max_train_steps "$tune_steps" --output "$output/classifier-scratch"
 
