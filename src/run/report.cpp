@@ -39,6 +39,17 @@ std::string legend(const std::vector<Curve>& curves) {
   return out + "</ul>";
 }
 
+/// A style that shows a small PNG two or three times as large, its pixels as squares; "" for others.
+std::string enlarged(const std::string& png_bytes) {
+  constexpr size_t kWidthAt = 16;            // of the four bytes in the header, the most significant first
+  constexpr int64_t kWide = 600, kMost = 3;  // pixels on the page
+  if (png_bytes.size() < kWidthAt + 4) return "";
+  int64_t width = 0;
+  for (size_t i = kWidthAt; i < kWidthAt + 4; ++i) width = 256 * width + static_cast<unsigned char>(png_bytes[i]);
+  const int64_t times = width > 0 ? std::min(kMost, kWide / width) : 1;
+  return times > 1 ? fmt::format(" style=\"width:{}px;image-rendering:pixelated\"", times * width) : "";
+}
+
 }  // namespace
 
 Report::Report(std::string title, std::string subtitle) : title_(std::move(title)), subtitle_(std::move(subtitle)) {}
@@ -101,8 +112,8 @@ void Report::confusion_matrix(const std::vector<std::string>& classes, const std
 }
 
 void Report::picture(const std::string& caption, const std::string& png_bytes) {
-  body_ += fmt::format("<figure class=\"picture\"><figcaption>{0}</figcaption><img alt=\"{0}\" src=\"data:image/png;base64,{1}\"></figure>\n",
-                       escape_html(caption), base64(png_bytes));
+  body_ += fmt::format("<figure class=\"picture\"><figcaption>{0}</figcaption><img alt=\"{0}\"{2} src=\"data:image/png;base64,{1}\"></figure>\n",
+                       escape_html(caption), base64(png_bytes), enlarged(png_bytes));
 }
 
 void Report::gallery(const std::vector<std::pair<std::string, std::string>>& pictures) {

@@ -42,11 +42,11 @@ void write_training_report(const RunDir& run, const std::string& title, const st
   report.heading("Last values");
   report.table({"quantity", "value", "step"}, last);
   report.heading("Losses");
-  report.plot("Losses", "optimizer step", "loss", losses);
+  report.plot("Means since the row before, and on held-out images (val_)", "optimizer step", "loss", losses);
   for (const ReportPicture& picture : pictures) report.picture(picture.caption, picture.png);
   report.heading("Course of the training");
   for (const Curve& curve : curves)
-    if (!is_loss(curve)) report.plot(curve.name, "optimizer step", curve.name, {curve});
+    if (!is_loss(curve) && curve.name != "epoch") report.plot(curve.name, "optimizer step", curve.name, {curve});
   report.heading("Recipe");
   std::vector<std::vector<std::string>> recipe;
   const Json config = parse_json(read_text(run / "config.json"), (run / "config.json").string());

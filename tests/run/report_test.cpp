@@ -53,6 +53,19 @@ TEST(Report, EveryTextIsEscaped) {
   EXPECT_GE(count(report.html(), "&lt;script&gt;"), 18u);
 }
 
+TEST(Report, SmallPicturesAreShownLarger) {
+  const auto shown = [](const std::string& width_bytes) {
+    Report report("title", "");
+    report.picture("caption", std::string("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR", 16) + width_bytes + "rest");
+    const std::string page = report.html();
+    return page.substr(page.find("<img"), 60);
+  };
+  EXPECT_NE(shown(std::string("\0\0\0\x64", 4)).find("width:300px"), std::string::npos);   // 100
+  EXPECT_NE(shown(std::string("\0\0\1\x18", 4)).find("width:560px"), std::string::npos);   // 280
+  EXPECT_EQ(shown(std::string("\0\0\2\0", 4)).find("style"), std::string::npos);           // 512
+  EXPECT_EQ(shown(std::string("\0\0\0\0", 4)).find("style"), std::string::npos);
+}
+
 TEST(Report, NeedsNoScriptAndNoNetwork) {
   Report report("title");
   report.plot("Loss", "step", "loss", {{"loss", {0, 1}, {0, 1}}});
