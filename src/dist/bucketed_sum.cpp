@@ -12,8 +12,8 @@ constexpr int64_t kFirstBucketBytes = 1 << 20;  // the first leaves early
 
 }  // namespace
 
-BucketedSum::BucketedSum(Group& group, const std::vector<torch::Tensor>& like, int64_t bucket_bytes)
-    : group_(group), bucket_bytes_(bucket_bytes), like_(like), places_(like.size()), here_(like.size(), false) {
+BucketedSum::BucketedSum(Group& group, const std::vector<torch::Tensor>& like, torch::Dtype type, int64_t bucket_bytes)
+    : group_(group), type_(type), bucket_bytes_(bucket_bytes), like_(like), places_(like.size()), here_(like.size(), false) {
   std::vector<size_t> order(like.size());
   std::iota(order.rbegin(), order.rend(), size_t{0});  // a backward pass begins at the end
   plan(order);
@@ -24,8 +24,7 @@ void BucketedSum::plan(const std::vector<size_t>& order) {
   int64_t limit = std::min(kFirstBucketBytes, bucket_bytes_), bytes = limit;
   for (const size_t index : order) {
     const torch::Tensor& tensor = like_[index];
-    const bool same_type = !buckets_.empty() && like_[buckets_.back().members.front()].scalar_type() == tensor.scalar_type();
-    if (bytes >= limit || !same_type) {
+    if (bytes >= limit) {
       if (!buckets_.empty()) limit = bucket_bytes_;
       buckets_.emplace_back();
       bytes = 0;
@@ -34,7 +33,7 @@ void BucketedSum::plan(const std::vector<size_t>& order) {
     bucket.members.push_back(index);
     places_[index] = {buckets_.size() - 1, bucket.values};
     bucket.values += (tensor.numel() + kAlignment - 1) / kAlignment * kAlignment;
-    bytes += static_cast<int64_t>(tensor.nbytes());
+    bytes += tensor.numel() * static_cast<int64_t>(torch::elementSize(type_));
   }
   for (Bucket& bucket : buckets_) bucket.missing = bucket.members.size();
 }
@@ -43,20 +42,25 @@ torch::Tensor BucketedSum::view(size_t index) {
   return buckets_[places_[index].bucket].flat.as_strided(like_[index].sizes(), like_[index].strides(), places_[index].offset);
 }
 
+/// Gaps, and tensors without a value, hold what chance left there: nobody reads their sums.
+torch::Tensor BucketedSum::room_for(const Bucket& bucket) const {
+  return torch::empty({bucket.values}, like_[bucket.members.front()].options().dtype(type_).requires_grad(false));
+}
+
 void BucketedSum::add(size_t index, const torch::Tensor& value) {
   torch::NoGradGuard no_grad;
   if (here_[index]) fail("tensor {} of a step's sum came twice", index);
   here_[index] = true;
   if (order_.empty()) came_.push_back(index);
   Bucket& bucket = buckets_[places_[index].bucket];
-  if (!bucket.flat.defined()) bucket.flat = torch::zeros({bucket.values}, like_[index].options());
+  if (!bucket.flat.defined()) bucket.flat = room_for(bucket);
   view(index).copy_(value);
   --bucket.missing;
   while (next_ < buckets_.size() && buckets_[next_].missing == 0) send(buckets_[next_++]);
 }
 
 void BucketedSum::send(Bucket& bucket) {
-  if (!bucket.flat.defined()) bucket.flat = torch::zeros({bucket.values}, like_[bucket.members.front()].options());
+  if (!bucket.flat.defined()) bucket.flat = room_for(bucket);
   bucket.pending = group_.start_sum(bucket.flat);
 }
 

@@ -250,6 +250,17 @@ void Group::meet() {
   share("");
 }
 
+void Group::post(const std::string& name, const std::string& text) {
+  if (links_) links_->store->set("post/" + name, text);
+}
+
+std::string Group::await(const std::string& name) {
+  if (!links_) return "";
+  const std::string text = links_->poll("post/" + name);
+  links_->store->deleteKey("post/" + name);
+  return text;
+}
+
 void Group::give_reason(const std::string& reason) {
   if (links_) links_->store->compareSet("reason", "", fmt::format("{} on rank {}", reason, rank()));
 }

@@ -27,7 +27,7 @@ int64_t count_parameters(const torch::nn::Module& model) {
 
 /// What the exchange of gradients takes by itself, and how much of it is left when it runs beside the backward pass.
 void add_reduction(Json& row, const BenchConfig& config, TrainingState& state, Group& group, std::vector<double> waited) {
-  BucketedSum sum(group, state.weights.masters());
+  BucketedSum sum(group, state.weights.masters(), state.weights.type());
   const double alone = median_seconds(config, [&] {
     for (size_t i = state.weights.masters().size(); i-- > 0;) sum.add(i, state.weights.masters()[i]);
     sum.finish();
@@ -51,6 +51,7 @@ Json bench_step(BenchConfig& config, const std::string& name, Objective& objecti
   Json row;
   run_together(options.device, /*timeout_seconds=*/300, [&](Group& group) {
     TrainingState state(objective, options, group);
+    if (group.size() > 1) state.broadcast();
     const Batch batch = random_batch(bench, options.device);
     const int64_t images = bench.batch * group.size();
     objective.model.train();

@@ -84,6 +84,12 @@ std::string describe_plan(const TrainingPlan& plan, const TrainOptions& train, c
                                  : fmt::format("{} weights, gradients and optimizer; activations are not estimated", bytes_text(state))},
       {"disk", fmt::format("{}: {} checkpoints of {}, product {}", bytes_text(checkpoint * static_cast<double>(train.keep_checkpoints + 1) + product),
                            train.keep_checkpoints + 1, bytes_text(checkpoint), bytes_text(product))}};
+  if (train.shard_optimizer) {  // moments, the masters beside cast weights, and the moving average
+    const double spread = (half ? 12 : 8) * trained + (train.ema_decay > 0 ? 4 * trained : 0);
+    const auto row = std::find_if(rows.begin(), rows.end(), [](const auto& item) { return item.first == "disk"; });
+    rows.insert(row, {"of which spread", fmt::format("{} over the processes (--shard_optimizer): {} each on 8, without activations", bytes_text(spread),
+                                                     bytes_text(state - spread * 7 / 8))});
+  }
   if (plan.frozen_flops_per_image > 0) rows.insert(rows.begin() + 9, {"frozen parts per image", flops_text(plan.frozen_flops_per_image)});
   std::string text;
   for (const auto& [name, value] : rows) text += fmt::format("{:<24}{}\n", name, value);

@@ -18,7 +18,13 @@ double Ema::decay_at(int64_t step, double decay) {
 
 void Ema::update(const std::vector<torch::Tensor>& masters, int64_t step) {
   torch::NoGradGuard no_grad;
-  if (!values_.empty()) at::_foreach_lerp_(values_, masters, 1.0 - decay_at(step, decay_));
+  std::vector<torch::Tensor> own, towards;
+  for (size_t i = 0; i < values_.size(); ++i) {
+    if (!values_[i].defined()) continue;
+    own.push_back(values_[i]);
+    towards.push_back(masters[i]);
+  }
+  if (!own.empty()) at::_foreach_lerp_(own, towards, 1.0 - decay_at(step, decay_));
 }
 
 void Ema::save(TensorMap& state) const { save_tensors(state, "ema/", names_, values_); }

@@ -25,7 +25,7 @@ class WhenWhole : public torch::autograd::PostAccumulateGradHook {
 
 Gradients::Gradients(const MasterWeights& weights, Group& group) : weights_(weights), sums_(weights.params().size()) {
   if (group.size() == 1) return;
-  over_processes_ = std::make_unique<BucketedSum>(group, weights.masters());
+  over_processes_ = std::make_unique<BucketedSum>(group, weights.params(), weights.type());
   for (size_t i = 0; i < sums_.size(); ++i)
     torch::autograd::impl::set_post_acc_grad_hooks(weights.params()[i], std::make_unique<WhenWhole>([this, i] { leave(i); }));
 }
@@ -77,9 +77,9 @@ const std::vector<torch::Tensor>& Gradients::sums() {
   torch::NoGradGuard no_grad;
   for (size_t i = 0; i < sums_.size(); ++i) {
     if (!weights_.is_cast() && !over_processes_) sums_[i] = weights_.params()[i].grad();
-    const torch::Tensor& master = weights_.masters()[i];
-    if (sums_[i].defined() && sums_[i].strides() != master.strides())  // the fused step walks both in memory order
-      sums_[i] = torch::empty_like(master).copy_(sums_[i]);
+    const torch::Tensor& param = weights_.params()[i];
+    if (sums_[i].defined() && sums_[i].strides() != param.strides())  // the fused step walks both in memory order
+      sums_[i] = torch::empty_like(param, sums_[i].options()).copy_(sums_[i]);
   }
   return sums_;
 }

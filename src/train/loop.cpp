@@ -26,7 +26,7 @@ class TrainingLoop {
       : objective_(objective), dataset_(dataset), options_(options), run_(run), schedule_(make_lr_schedule(options.train, dataset.size())),
         total_(total_steps(options.train, dataset.size())), epoch_(steps_per_epoch(options.train, dataset.size())),
         group_(options.group ? *options.group : alone_), state_(objective, options, group_), votes_(options.device),
-        writer_(options.train.keep_checkpoints) {}
+        writer_(options.train.keep_checkpoints, options.train.shard_optimizer ? &group_ : nullptr) {}
 
   ExitCode run();
 
@@ -67,7 +67,7 @@ class TrainingLoop {
   std::unique_ptr<TrainingLog> log_;       ///< the leader's
   const Stopwatch since_start_;
   Stopwatch since_save_;
-  CheckpointWriter writer_;                ///< the leader's
+  CheckpointWriter writer_;
   int64_t saved_step_ = -1, skipped_ = 0;
   bool first_step_ = true;
 };
@@ -212,7 +212,10 @@ void TrainingLoop::validate_and_publish() {
   if (!all_finite(state_.product_values())) fail("the weights are not finite at step {}; the last good checkpoint is {}", state_.step,
                                                  writer_.last_good());
   const bool best = objective_.validate && validate();
-  if (objective_.save_product && group_.is_leader()) objective_.save_product(state_.weights.product(state_.product_values()), best);
+  if (objective_.save_product) {
+    const TensorMap product = state_.weights.product(state_.product_values(), group_.is_leader());  // the owners' parts, sharded
+    if (group_.is_leader()) objective_.save_product(product, best);
+  }
   group_.meet();  // as above
 }
 
@@ -230,10 +233,12 @@ void TrainingLoop::with_product(const std::function<void()>& work) {
 
 void TrainingLoop::sample_if_due() {
   if (!objective_.sample || !passes(state_.step, static_cast<double>(objective_.sample_every))) return;
+  const Stopwatch watch;
+  Pictures pictures;
+  with_product([&] {
+    if (log_) pictures = objective_.sample();
+  });
   if (log_) {
-    const Stopwatch watch;
-    Pictures pictures;
-    with_product([&] { pictures = objective_.sample(); });
     log_->write_pictures(state_.step, pictures);
     log::info("samples at step {} ({})", state_.step, duration_text(watch.seconds()));
   }
@@ -268,7 +273,7 @@ void TrainingLoop::save() {
   write_checkpoint();
   saved_step_ = state_.step;
   since_save_ = Stopwatch();
-  votes_.clear();
+  votes_.saved();
 }
 
 void TrainingLoop::write_checkpoint() {
@@ -276,8 +281,7 @@ void TrainingLoop::write_checkpoint() {
   if (!all_finite(state_.weights.masters())) fail("the weights are not finite at step {}; the last good checkpoint is {}", state_.step,
                                                   writer_.last_good());
   if (!group_.is_leader() && !options_.train.shard_optimizer) return;
-  Checkpoint checkpoint = state_.checkpoint();  // of a sharded optimizer gathered from all
-  if (!group_.is_leader()) return;
+  Checkpoint checkpoint = state_.checkpoint();
   checkpoint.dataset_size = dataset_.size();
   writer_.start(checkpoint_file(run_ / "checkpoints", state_.step), checkpoint);
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "defound/core/error.h"
@@ -40,32 +42,55 @@ MasterWeights::MasterWeights(torch::nn::Module& model, std::span<const ParamGrou
   if (is_cast()) for (auto& param : model.parameters()) param.set_data(param.data().to(precision));
 }
 
+void MasterWeights::keep_own(const Ownership& ownership) {
+  ownership_ = &ownership;
+  if (is_cast()) ownership.keep_own(masters_);
+}
+
+/// Values that are here into the model's own, of another type.
+void MasterWeights::copy(const std::vector<torch::Tensor>& values) {
+  std::vector<torch::Tensor> to, from;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!values[i].defined()) continue;
+    to.push_back(params_[i]);
+    from.push_back(values[i]);
+  }
+  if (!to.empty()) at::_foreach_copy_(to, from);
+}
+
 void MasterWeights::copy_to_model() {
   torch::NoGradGuard no_grad;
-  if (is_cast() && !params_.empty()) at::_foreach_copy_(params_, masters_);
+  if (is_cast()) copy(masters_);
+  if (is_sharded()) ownership_->share(params_);
 }
 
 void MasterWeights::show(const std::vector<torch::Tensor>& values) {
   torch::NoGradGuard no_grad;
-  if (is_cast()) return at::_foreach_copy_(params_, values);
-  for (size_t i = 0; i < params_.size(); ++i) params_[i].set_data(values[i]);
+  if (is_cast()) copy(values);
+  else for (size_t i = 0; i < params_.size(); ++i) params_[i].set_data(values[i].defined() ? values[i] : torch::empty_like(masters_[i]));
+  if (is_sharded()) ownership_->share(params_);
 }
 
 void MasterWeights::show_masters() { show(masters_); }
 
-TensorMap MasterWeights::product(const std::vector<torch::Tensor>& values) const {
+TensorMap MasterWeights::product(const std::vector<torch::Tensor>& values, bool wanted) const {
   TensorMap weights;
-  if (with_frozen_) {
+  if (with_frozen_ && wanted) {
     for (const auto& item : model_.named_buffers()) weights[item.key()] = plain_fp32(item.value());
     for (const auto& item : model_.named_parameters()) weights[item.key()] = plain_fp32(item.value());
   }
   for (const auto& [name, value] : frozen_) weights[name] = plain_fp32(value);
-  for (size_t i = 0; i < names_.size(); ++i) weights[names_[i]] = plain_fp32(values[i]);
+  for (size_t i = 0; i < names_.size(); ++i) {
+    const torch::Tensor value = is_sharded() ? ownership_->from_owner(i, values[i]) : values[i];
+    if (wanted) weights[names_[i]] = plain_fp32(value);
+  }
   return weights;
 }
 
 void MasterWeights::save(TensorMap& state) const {
-  save_tensors(state, "model/", names_, masters_);
+  std::vector<torch::Tensor> own = masters_;
+  if (is_sharded()) ownership_->keep_own(own);
+  save_tensors(state, "model/", names_, own);
   for (const auto& item : model_.named_buffers()) state["buffer/" + item.key()] = item.value();
 }
 
@@ -76,10 +101,12 @@ void MasterWeights::load(const TensorMap& state) {
 }
 
 bool all_finite(const std::vector<torch::Tensor>& tensors) {
-  if (tensors.empty()) return true;
+  std::vector<torch::Tensor> here;
+  std::copy_if(tensors.begin(), tensors.end(), std::back_inserter(here), [](const auto& tensor) { return tensor.defined(); });
+  if (here.empty()) return true;
   torch::NoGradGuard no_grad;
   // The largest magnitude: unlike a sum of squares it cannot overflow.
-  return torch::stack(at::_foreach_norm(tensors, std::numeric_limits<double>::infinity())).isfinite().all().item<bool>();
+  return torch::stack(at::_foreach_norm(here, std::numeric_limits<double>::infinity())).isfinite().all().item<bool>();
 }
 
 std::string fingerprint(const std::vector<torch::Tensor>& tensors) {
@@ -106,7 +133,7 @@ void load_tensors(const TensorMap& state, const std::string& prefix, const std::
 }
 
 void save_tensors(TensorMap& state, const std::string& prefix, const std::vector<std::string>& names, const std::vector<torch::Tensor>& tensors) {
-  for (size_t i = 0; i < names.size(); ++i) state[prefix + names[i]] = tensors[i];
+  for (size_t i = 0; i < names.size(); ++i) if (tensors[i].defined()) state[prefix + names[i]] = tensors[i];
 }
 
 }  // namespace defound

@@ -6,9 +6,10 @@
 namespace defound {
 
 TrainingState::TrainingState(Objective& objective, const LoopOptions& options, Group& group)
-    : weights(objective.model, objective.groups, options.device, options.precision, objective.product_has_frozen),
+    : ownership(objective.groups, group, options.train.shard_optimizer, options.precision == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32),
+      weights(objective.model, objective.groups, options.device, options.precision, objective.product_has_frozen),
       gradients(weights, group),
-      optimizer(objective.groups, weights.masters(), {options.train.adam_beta1, options.train.adam_beta2}, group, options.train.shard_optimizer),
+      optimizer(objective.groups, weights.masters(), {options.train.adam_beta1, options.train.adam_beta2}, &ownership),
       loss_scale(options.precision == torch::kFloat16, options.device),
       skipped(options.device),
       losses(options.device),
@@ -70,9 +71,12 @@ void TrainingState::broadcast() {
   loss_scale.save(tensors);
   skipped.save(tensors);
   for (const auto& [name, tensor] : tensors) group_.broadcast({tensor});
-  optimizer.broadcast();
+  optimizer.broadcast(group_);
   gradients.broadcast(group_);
   weights.copy_to_model();
+  if (!ownership.is_sharded()) return;
+  weights.keep_own(ownership);
+  if (ema) ema->keep_own(ownership);
 }
 
 Checkpoint TrainingState::checkpoint() const {
@@ -80,6 +84,10 @@ Checkpoint TrainingState::checkpoint() const {
   weights.save(result.tensors);
   optimizer.save(result.tensors);
   if (ema) ema->save(result.tensors);
+  if (ownership.is_sharded() && !group_.is_leader()) {
+    std::erase_if(result.tensors, [](const auto& item) { return item.first.starts_with("buffer/") || item.first.starts_with("optimizer/"); });
+    return result;
+  }
   loss_scale.save(result.tensors);
   skipped.save(result.tensors);
   losses.save(result.tensors);

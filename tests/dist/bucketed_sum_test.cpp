@@ -23,7 +23,7 @@ TEST(BucketedSum, EqualsThePlainSumForAnyBucketSizeAndOrder) {
   const auto like = shapes();
   for (const int64_t bytes : {1, 64, 512, 1 << 20})
     run_whole_group(3, [&](Group& group) {
-      BucketedSum sum(group, like, bytes);
+      BucketedSum sum(group, like, torch::kFloat32, bytes);
       EXPECT_EQ(sum.buckets(), bytes == 1 ? 5U : sum.buckets());
       for (int step = 0; step < 2; ++step) {
         const std::vector<size_t> order = group.rank() == 1 ? std::vector<size_t>{0, 4, 1, 3, 2} : std::vector<size_t>{4, 3, 2, 1, 0};
@@ -41,7 +41,7 @@ TEST(BucketedSum, EqualsThePlainSumForAnyBucketSizeAndOrder) {
 TEST(BucketedSum, WhatNobodyBringsStaysUndefined) {
   const auto like = shapes();
   run_whole_group(2, [&](Group& group) {
-    BucketedSum sum(group, like, 512);
+    BucketedSum sum(group, like, torch::kFloat32, 512);
     for (const size_t index : {4, 2, 0}) sum.add(index, value_of(like[index], index, group.rank()));
     const auto sums = sum.finish();
     EXPECT_FALSE(sums[1].defined());
@@ -53,7 +53,7 @@ TEST(BucketedSum, WhatNobodyBringsStaysUndefined) {
 TEST(BucketedSum, MembersThatBringDifferentTensorsAreNamed) {
   const auto like = shapes();
   const auto errors = run_group(2, [&](Group& group) {
-    BucketedSum sum(group, like);
+    BucketedSum sum(group, like, torch::kFloat32);
     sum.add(group.rank() == 0 ? 0 : 1, value_of(like[group.rank() == 0 ? 0 : 1], 0, 0));
     sum.finish();
   });
@@ -63,7 +63,7 @@ TEST(BucketedSum, MembersThatBringDifferentTensorsAreNamed) {
 TEST(BucketedSum, ATensorThatComesTwiceIsAnError) {
   const auto like = shapes();
   const auto errors = run_group(2, [&](Group& group) {
-    BucketedSum sum(group, like);
+    BucketedSum sum(group, like, torch::kFloat32);
     sum.add(0, like[0]);
     sum.add(0, like[0]);
   });

@@ -103,6 +103,23 @@ TEST_F(GroupCommand, ASignalToOneProcessStopsAllAfterTheSameStepAndTheResumedRun
   EXPECT_NE(plan.output.find("images/s by 2 processes in parts: "), std::string::npos) << plan.output;
 }
 
+TEST_F(GroupCommand, AShardedGeneratorIsTheSameGenerator) {
+  const std::string line = generator_ + " --max_train_steps 60 --batch_size 8 --log_every 1 --seed 5 --precision bf16 --ema_decay 0.9 --sample_every 20 --sample_count 2";
+  expect_all(run(2, line + " --output whole"), 0);
+  const std::string sharded = line + " --shard_optimizer --checkpoint_minutes 0 --resume auto --output sharded";
+  const std::string at_6 = "until grep -q '\"step\":6,' sharded/metrics.jsonl 2> /dev/null; do sleep 0.01; done; kill -TERM $pid1";
+  expect_all(run(2, sharded, at_6), 75);
+  EXPECT_TRUE(is_there(folder_ / fmt::format("sharded/checkpoints/step-{:06}.part-1.safetensors", newest_checkpoint("sharded"))));
+  expect_all(run(2, sharded), 0);
+  EXPECT_EQ(column("sharded", "loss"), column("whole", "loss"));
+  for (const char* file : {"generator/unet/diffusion_pytorch_model.safetensors", "samples/step-000040-samples.png"}) {
+    ASSERT_TRUE(is_there(folder_ / ("whole/" + std::string(file)))) << file;
+    EXPECT_TRUE(read_text(folder_ / ("sharded/" + std::string(file))) == read_text(folder_ / ("whole/" + std::string(file)))) << file;
+  }
+  const auto plan = testing::run_command("cd " + folder_.path().string() + " && " + line + " --shard_optimizer --output plan --dry_run");
+  EXPECT_NE(plan.output.find("of which spread"), std::string::npos) << plan.output;
+}
+
 TEST_F(GroupCommand, ALostProcessIsNamedAndEndsAllWithoutANewCheckpoint) {
   const std::string line = pretrain_ + " --max_train_steps 100000 --checkpoint_minutes 1000 --output ";
   struct Fault {

@@ -90,5 +90,54 @@ TEST(Checkpoint, StepsAreOrderedAsNumbers) {
   EXPECT_TRUE(fs::exists(checkpoint_file(folder.path(), 999999)));
 }
 
+/// A checkpoint in three parts, the way a group writes it.
+void save_in_parts(const fs::path& file, int64_t step) {
+  std::vector<std::string> sums;
+  for (const int64_t number : {1, 2})
+    sums.push_back(save_checkpoint_part(checkpoint_part(file, number), {.tensors = {{fmt::format("ema/{}", number), torch::full({7}, static_cast<float>(step))}}}));
+  save_checkpoint(file, made_up(step), sums);
+}
+
+TEST(Checkpoint, OfPartsIsThereWholeOrNotAtAll) {
+  const testing::TempFolder folder;
+  const auto older = checkpoint_file(folder.path(), 9), newer = checkpoint_file(folder.path(), 10), part = checkpoint_part(newer, 2);
+  EXPECT_EQ(part.filename(), "step-000010.part-2.safetensors");
+  save_in_parts(older, 9);
+  save_in_parts(newer, 10);
+  const TensorMap tensors = find_newest_checkpoint(folder.path())->checkpoint.tensors;
+  EXPECT_EQ(tensors.size(), made_up(10).tensors.size() + 2);
+  EXPECT_TRUE(torch::equal(tensors.at("ema/2"), torch::full({7}, 10.0F)));
+  const std::string main = read_text(newer), whole = read_text(part);
+  const auto expect_the_older = [&] {
+    EXPECT_EQ(find_newest_checkpoint(folder.path())->file, older);
+    write_atomic(newer, main);
+    write_atomic(part, whole);
+    EXPECT_EQ(find_newest_checkpoint(folder.path())->file, newer);
+  };
+  for (size_t byte = 0; byte < whole.size(); ++byte) {
+    write_atomic(part, flip(whole, byte, static_cast<int>(byte % 8)));
+    ASSERT_THROW(load_checkpoint(newer), Error) << "byte " << byte << " of " << whole.size();
+  }
+  expect_the_older();
+  fs::remove(part);
+  expect_the_older();
+  fs::copy_file(checkpoint_part(older, 2), part, fs::copy_options::overwrite_existing);  // whole, but of another step
+  expect_the_older();
+  fs::copy_file(checkpoint_part(newer, 1), part, fs::copy_options::overwrite_existing);
+  expect_the_older();
+}
+
+TEST(Checkpoint, PartsGoWithTheirCheckpoint) {
+  const testing::TempFolder folder;
+  for (const int64_t step : {1, 2, 3}) save_in_parts(checkpoint_file(folder.path(), step), step);
+  folder.write("step-000004.part-1.safetensors", "another process is ahead");
+  folder.write(".step-000004.part-2.77.tmp.safetensors", "and another at it");
+  folder.write(".step-000002.77.tmp.safetensors", "left by a killed writer");
+  folder.write("step-000001-notes.txt", "somebody's");
+  prune_checkpoints(folder.path(), 2);
+  EXPECT_EQ(folder.entries(), 2 * 3 + 2 + 1U);
+  for (const int64_t step : {2, 3}) EXPECT_EQ(load_checkpoint(checkpoint_file(folder.path(), step)).step, step);
+}
+
 }  // namespace
 }  // namespace defound

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/expect_error.h"
+#include "support/group_threads.h"
 #include "support/temp_folder.h"
 
 namespace defound::testing {
@@ -44,6 +45,49 @@ TEST(CheckpointWriter, TellsOfAFailureAtTheNextOccasionAndKeepsTheOneBefore) {
   EXPECT_EQ(writer.last_good(), checkpoint_file(folder.path(), 1).string());
   expect_error(ExitCode::kUsage, "taken", [&] { writer.wait(); });
   writer.wait();  // said once
+}
+
+TEST(CheckpointWriter, InAGroupTheLeadersFileComesLast) {
+  const TempFolder folder;
+  run_whole_group(3, [&](Group& group) {
+    CheckpointWriter writer(1, &group);
+    for (const int64_t step : {1, 2}) {
+      Checkpoint own{.step = step};
+      own.tensors[fmt::format("ema/{}", group.rank())] = torch::full({100}, static_cast<double>(10 * step + group.rank()));
+      writer.start(checkpoint_file(folder.path(), step), own);
+    }
+    writer.wait();
+  });
+  const auto found = find_newest_checkpoint(folder.path());
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->checkpoint.step, 2);
+  for (const int64_t rank : {0, 1, 2})
+    EXPECT_TRUE((found->checkpoint.tensors.at(fmt::format("ema/{}", rank)) == static_cast<double>(20 + rank)).all().item<bool>()) << rank;
+  EXPECT_EQ(folder.entries(), 3U);  // the older one is gone with its parts
+}
+
+TEST(CheckpointWriter, APartThatCannotBeWrittenLeavesNoCheckpointAndEndsAll) {
+  const TempFolder folder;
+  folder.write("taken", "a file where a folder should be");
+  const auto errors = run_group(2, [&](Group& group) {
+    CheckpointWriter writer(1, &group);
+    writer.start(checkpoint_file(group.rank() == 1 ? folder / "taken" : folder / "checkpoints", 1), made_up_checkpoint(1));
+    writer.wait();
+  });
+  for (const auto& error : errors) EXPECT_NE(message_of(error).find("taken"), std::string::npos) << message_of(error);
+  EXPECT_FALSE(find_newest_checkpoint(folder / "checkpoints"));
+}
+
+TEST(CheckpointWriter, APartOnAnotherMachinesDiskIsTold) {
+  const TempFolder folder;
+  const auto errors = run_group(2, [&](Group& group) {
+    CheckpointWriter writer(1, &group, std::chrono::milliseconds(200));
+    writer.start(checkpoint_file(folder / fmt::format("machine-{}", group.rank()), 1), made_up_checkpoint(1));
+    writer.wait();
+    group.meet();
+  });
+  for (const auto& error : errors) EXPECT_NE(message_of(error).find("a file system that all machines share"), std::string::npos) << message_of(error);
+  EXPECT_FALSE(find_newest_checkpoint(folder / "machine-0"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include "defound/train/optimizer.h"
 #include "support/group_threads.h"
@@ -134,6 +135,49 @@ TEST(GroupTraining, AShardedOptimizerTakesTheSameStepsFromLessMemoryAndResumesEi
   }
 }
 
+TEST(GroupTraining, ShardedEachProcessKeepsAndWritesItsPartOnly) {
+  const TempFolder folder;
+  LoopOptions options = made_up_options();
+  options.precision = torch::kBFloat16;
+  options.train.shard_optimizer = true;
+  train_in_group(3, options, folder / "run");
+  const fs::path file = checkpoint_file(folder / "run/checkpoints", 20);
+  std::set<std::string> seen;
+  for (const fs::path& part : {file, checkpoint_part(file, 1), checkpoint_part(file, 2)}) {
+    std::set<std::string> owned;
+    for (const auto& [name, tensor] : load_safetensors(part).tensors) {
+      EXPECT_TRUE(seen.insert(name).second) << name << " is in two parts";
+      if (name.starts_with("model/")) owned.insert(name.substr(6));
+    }
+    EXPECT_FALSE(owned.empty()) << part;
+    for (const std::string& name : owned)
+      for (const char* kind : {"exp_avg/", "exp_avg_sq/", "ema/"}) EXPECT_TRUE(seen.contains(kind + name)) << kind << name << " is not in " << part;
+  }
+  EXPECT_EQ(seen.size(), load_checkpoint(file).tensors.size());
+}
+
+TEST(GroupTraining, ShardedItGoesOnWithAnotherNumberOfProcesses) {
+  const TempFolder folder;
+  LoopOptions options = made_up_options();
+  options.precision = torch::kFloat64;
+  options.train.micro_batch_size = 0;
+  MadeUpTask alone;
+  ASSERT_EQ(train_made_up(alone, options, folder / "alone"), ExitCode::kDone);
+  options.train.shard_optimizer = true;
+  int64_t at = 4;
+  for (const int64_t processes : {4, 1, 2}) {
+    for (const ExitCode code : train_in_group(processes, options, folder / "changing", [&](MadeUpTask& task, int64_t rank) {
+           task.on_loss = [at, last = rank == processes - 1](int64_t call) {
+             if (last && call == at) raise(SIGTERM);
+           };
+         }))
+      EXPECT_EQ(code, ExitCode::kSaved);
+    at += 1;
+  }
+  for (const ExitCode code : train_in_group(3, options, folder / "changing")) EXPECT_EQ(code, ExitCode::kDone);
+  expect_close_runs(folder / "changing", folder / "alone", 1e-10);
+}
+
 TEST(GroupTraining, OfThreeIsBitEqualWhenResumed) {
   const TempFolder folder;
   const LoopOptions options = made_up_options();
@@ -156,9 +200,13 @@ TEST(GroupTraining, MomentsAreSpreadEvenly) {
   const auto groups = weight_decay_groups(net, 0);
   std::vector<torch::Tensor> masters;
   for (const auto& group : groups) for (const auto& param : group.params) masters.push_back(param.detach());
-  run_whole_group(4, [&](Group& group) { bytes[static_cast<size_t>(group.rank())] = AdamW(groups, masters, {}, group, true).moment_bytes(); });
+  run_whole_group(4, [&](Group& group) {
+    const Ownership ownership(groups, group, true, torch::kFloat32);
+    bytes[static_cast<size_t>(group.rank())] = AdamW(groups, masters, {}, &ownership).moment_bytes();
+  });
   Group alone;
-  EXPECT_EQ(std::accumulate(bytes.begin(), bytes.end(), int64_t{0}), AdamW(groups, masters, {}, alone, true).moment_bytes());
+  const Ownership all(groups, alone, true, torch::kFloat32);
+  EXPECT_EQ(std::accumulate(bytes.begin(), bytes.end(), int64_t{0}), AdamW(groups, masters, {}, &all).moment_bytes());
   EXPECT_LT(*std::max_element(bytes.begin(), bytes.end()), 8 * (16 * 24 + 1));  // the largest tensor goes to one process
 }
 

@@ -15,8 +15,8 @@ class BucketedSum {
  public:
   static constexpr int64_t kBucketBytes = 25 << 20;
 
-  /// `like`: shapes, strides and types of what is summed. Needs a `group` of more than one.
-  BucketedSum(Group& group, const std::vector<torch::Tensor>& like, int64_t bucket_bytes = kBucketBytes);
+  /// `like`: shapes and strides of what is summed in `type`. Needs a `group` of more than one.
+  BucketedSum(Group& group, const std::vector<torch::Tensor>& like, torch::Dtype type, int64_t bucket_bytes = kBucketBytes);
 
   /// This process's value of tensor `index` is final. Each comes once a step at most.
   void add(size_t index, const torch::Tensor& value);
@@ -43,11 +43,13 @@ class BucketedSum {
   };
   void plan(const std::vector<size_t>& order);
   torch::Tensor view(size_t index);
+  torch::Tensor room_for(const Bucket& bucket) const;
   void send(Bucket& bucket);
   void agree_on_members();
   void follow_the_leader();
 
   Group& group_;
+  torch::Dtype type_;
   int64_t bucket_bytes_;
   std::vector<torch::Tensor> like_;
   std::vector<size_t> came_;           ///< in the first step, in this order

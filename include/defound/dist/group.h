@@ -54,6 +54,11 @@ class Group {
   /// Nobody goes on before all are here. Waits without limit for processes that live.
   void meet();
 
+  /// A text under a name that is used once, left for `await`; both may be called beside the work, in another thread.
+  void post(const std::string& name, const std::string& text);
+  /// Waits for it without limit, but not for the dead.
+  std::string await(const std::string& name);
+
   /// What a process that votes for a stop wants written in the log; the first one's is kept.
   void give_reason(const std::string& reason);
   /// That reason; "" when nobody gave one.

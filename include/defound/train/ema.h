@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "defound/train/ownership.h"
 #include "defound/tensor/safetensors.h"
 
 namespace defound {
@@ -17,7 +18,10 @@ class Ema {
   static double decay_at(int64_t step, double decay);
   /// After optimizer step number `step` (from 1).
   void update(const std::vector<torch::Tensor>& masters, int64_t step);
+  /// Undefined where another process owns it.
   const std::vector<torch::Tensor>& values() const { return values_; }
+  /// From now on averages what is own only.
+  void keep_own(const Ownership& ownership) { ownership.keep_own(values_); }
 
   /// "ema/<name>".
   void save(TensorMap& state) const;

@@ -27,9 +27,10 @@ class TrainingState {
   /// What a product is made of: EMA when there is one, else the masters.
   const std::vector<torch::Tensor>& product_values() const { return ema ? ema->values() : weights.masters(); }
 
-  /// The leader's state for all.
+  /// The leader's state for all. A group calls it before the first step.
   void broadcast();
 
+  /// Sharded, what this process owns; what belongs to no parameter comes from the leader.
   Checkpoint checkpoint() const;
   void restore(const Checkpoint& checkpoint);
 
@@ -40,6 +41,7 @@ class TrainingState {
   torch::Tensor grad_norm;          ///< of the last step, before clipping: a device scalar
   torch::Tensor votes;              ///< of the last step, counted over the group; undefined when alone
   double waited = 0;                ///< seconds of the last step spent on waiting for the other processes
+  Ownership ownership;
   MasterWeights weights;
   Gradients gradients;
   AdamW optimizer;

@@ -20,15 +20,16 @@ class Votes {
   void add(const torch::Tensor& counts);
   bool stop() const { return stop_; }
   bool save() const { return save_; }
-  /// Wishes so far are fulfilled.
-  void clear();
+  /// Saved: wishes for that up to now are fulfilled. A wish to stop stays.
+  void saved();
 
  private:
   struct Ballot {
     torch::Tensor counts;    ///< on its way to the CPU
     c10::Event arrived;
+    bool save_counts = true;
   };
-  void read(const torch::Tensor& counts);
+  void read(const torch::Tensor& counts, bool save_counts);
   torch::Device device_;
   std::deque<Ballot> ballots_;
   bool stop_ = false, save_ = false;
