@@ -48,7 +48,8 @@ void TrainOptions::visit(Visitor& v) {
   v(field("adam_beta1", "AdamW beta1").range(0, 1), adam_beta1);
   v(field("adam_beta2", "AdamW beta2").range(0, 1), adam_beta2);
   v(field("max_grad_norm", "clip the gradient to this norm; 0: no clipping").range(0, 1e9), max_grad_norm);
-  v(field("shard_optimizer", "spread AdamW's moments, fp32 masters and EMA over the processes (ZeRO stage 1): less memory, the same numbers; each writes its part of a checkpoint").may_change(), shard_optimizer);
+  v(field("shard_optimizer", "spread AdamW's moments, fp32 masters and EMA over the processes (ZeRO stage 1), and write checkpoints in as many parts: "
+          "less memory, the same numbers").may_change(), shard_optimizer);
   v(field("ema_decay", "decay of the moving average of the weights, which is then the product; 0: none").range(0, 1), ema_decay);
   v(field("max_seconds", "save and leave with 75 after so many seconds; 0: no limit").range(0, 1e9).may_change(), max_seconds);
   v(field("checkpoint_minutes", "minutes between checkpoints").range(0, 1e6).may_change(), checkpoint_minutes);
