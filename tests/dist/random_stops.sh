@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # A training of two processes that is stopped by SIGTERM to one of them at random moments, again and again, ends as the one
 # that was never stopped. Run on demand: tests/dist/random_stops.sh [times, 20]
+# [options of the training]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH=$PWD/build/bin:$PATH
-times=${1:-20}
+times=${1:-20} options=("${@:2}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -15,7 +16,7 @@ start() {  # --output and what follows it
   for rank in 0 1; do
     env RANK=$rank WORLD_SIZE=2 LOCAL_RANK=$rank LOCAL_WORLD_SIZE=2 MASTER_PORT=$port OMP_NUM_THREADS=1 defound-pretrain --data data --model tiny \
       --input_size 16 --patch_size 8 --learning_rate 1e-3 --batch_size 8 --max_train_steps 2000 --log_every 1 --seed 5 --timeout_seconds 20 \
-      --checkpoint_minutes 1000 --resume auto "$@" >rank$rank 2>&1 &
+      --checkpoint_minutes 1000 --resume auto "${options[@]}" "$@" >rank$rank 2>&1 &
     pids+=($!)
   done
 }
