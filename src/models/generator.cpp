@@ -2,6 +2,7 @@
 
 #include "defound/core/error.h"
 #include "defound/nn/initialize.h"
+#include "defound/nn/packed_weight.h"
 #include "defound/tensor/random_tensor.h"
 
 namespace defound {
@@ -50,6 +51,11 @@ void Generator::to(torch::Device device, torch::Dtype dtype) {
   if (!vae) return;
   vae->to(device, dtype);
   to_channels_last(*vae);
+}
+
+void Generator::pack_weights() {
+  defound::pack_weights(*model);
+  if (vae) defound::pack_weights(*vae);
 }
 
 torch::Tensor Generator::encode(const torch::Tensor& images, const Draws& draws, std::span<const uint64_t> ids) {

@@ -47,7 +47,7 @@ Transformer2D::Transformer2D(const Transformer2DOptions& o)
 
 torch::Tensor Transformer2D::forward(const torch::Tensor& x, const torch::Tensor& context) {
   const auto project = [](const std::shared_ptr<Linear>& linear, const std::shared_ptr<Conv2d>& conv, const torch::Tensor& tokens) {
-    return linear ? linear->forward(tokens) : torch::linear(tokens, conv->weight.flatten(1), conv->bias);
+    return linear ? linear->forward(tokens) : conv->of_tokens(tokens);
   };
   torch::Tensor tokens = norm_->forward(x).permute({0, 2, 3, 1}).flatten(1, 2);                    // [N, H W, C]
   tokens = project(linear_in_, conv_in_, tokens);

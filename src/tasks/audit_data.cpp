@@ -133,6 +133,7 @@ void leave_out_bad_images(AuditSets& sets, const AuditConfig& config, const RunD
 
 void embed_audit_sets(AuditSets& sets, const Encoder& encoder, const AuditConfig& config, const torch::Device& device) {
   encoder.model->to(device, parse_precision(config.execution.precision));
+  pack_weights(*encoder.model);
   const auto embed = [&](const ImageTable& table) {
     return embed_images(*encoder.model, ImageDataset(table, *encoder.transform, /*cache_bytes=*/0), config.batch_size, device,
                         config.execution.num_workers);

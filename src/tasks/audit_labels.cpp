@@ -78,6 +78,7 @@ void check_labels(const AuditSets& sets, const Classifier& classifier) {
 LabelAudit audit_labels(const AuditSets& sets, const Classifier& classifier, const AuditConfig& config,
                         const torch::Device& device) {
   classifier.model->to(device, parse_precision(config.execution.precision));
+  pack_weights(*classifier.model);
   const auto ask = [&](const ImageTable& table) {
     return predict(*classifier.model, ImageDataset(table, *classifier.transform, /*cache_bytes=*/0), config.batch_size, device,
                    config.execution.num_workers);

@@ -7,6 +7,7 @@ void BenchConfig::visit(Visitor& v) {
   v(field("precision", "fp32 or bf16").one_of({"fp32", "bf16"}), precision);
   v(field("repeats", "timed runs; the median is reported").range(1, 10000), repeats);
   v(field("device", "cpu, cuda or cuda:N"), device);
+  v(field("profile", "one more run, on a CPU: the share of its time by LibTorch operator, without those that it calls"), profile);
 }
 
 void BenchPretrainConfig::visit(Visitor& v) {

@@ -1,3 +1,4 @@
+#include "bench_profile.h"
 #include "defound/models/unet_2d_condition.h"
 #include "defound/nn/initialize.h"
 #include "defound/tasks/bench_timing.h"
@@ -34,9 +35,12 @@ Json bench_denoise(BenchDenoiseConfig& config) {
     to_channels_last(unet);
     latents = latents.contiguous(torch::MemoryFormat::ChannelsLast);
   }
-  const double seconds = median_seconds(config, [&] { unet.forward(latents, timestep, context); }, 1);
+  pack_weights(unet);
+  const auto call = [&] { unet.forward(latents, timestep, context); };
+  const double seconds = median_seconds(config, call, 1);
   Json row = bench_row(config, "defound UNet2DConditionModel", config.batch, seconds);
   row["parameters"] = parameter_count(unet);
+  if (config.profile) row["profile"] = profile_of(call);
   return row;
 }
 

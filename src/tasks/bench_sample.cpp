@@ -1,5 +1,6 @@
 #include <numeric>
 
+#include "bench_profile.h"
 #include "defound/models/sample_images.h"
 #include "defound/nn/initialize.h"
 #include "defound/tasks/bench_timing.h"
@@ -30,6 +31,7 @@ Json bench_sample(BenchSampleConfig& config) {
   table.cross_attention_dim = 128;
   Generator generator = Generator::make(bench_unet(config.size), table, {}, nullptr, Draws(0, "bench"));
   generator.to(parse_device(config.device), parse_precision(config.precision));
+  pack_weights(*generator.model->unet);
   const size_t batch = static_cast<size_t>(config.batch);
   const std::vector<int64_t> labels(batch, 0);
   std::vector<uint64_t> seeds(batch);
@@ -37,9 +39,11 @@ Json bench_sample(BenchSampleConfig& config) {
   SampleOptions options;
   options.sampler.steps = config.steps;
   options.guidance.guidance_scale = config.guidance_scale;
-  const double seconds = median_seconds(config, [&] { sample_images(generator, labels, seeds, options); }, 1);
+  const auto sample = [&] { sample_images(generator, labels, seeds, options); };
+  const double seconds = median_seconds(config, sample, 1);
   Json row = bench_row(config, "defound DDIM", config.batch, seconds);
   row["parameters"] = parameter_count(*generator.model->unet);
+  if (config.profile) row["profile"] = profile_of(sample);
   return row;
 }
 

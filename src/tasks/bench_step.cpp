@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "bench_profile.h"
 #include "defound/tensor/device.h"
 #include "defound/tensor/random_tensor.h"
 #include "defound/train/training_state.h"
@@ -56,12 +57,14 @@ Json bench_step(BenchConfig& config, const std::string& name, Objective& objecti
     const int64_t images = bench.batch * group.size();
     objective.model.train();
     std::vector<double> waited;
-    const double seconds = median_seconds(config, [&] {
+    const auto step = [&] {
       state.advance(batch, images, bench.learning_rate);
       waited.push_back(state.waited);
-    });
+    };
+    const double seconds = median_seconds(config, step);
     row = bench_row(config, name, images, seconds);
     row["parameters"] = count_parameters(objective.model);
+    if (config.profile) row["profile"] = profile_of(step);
     if (group.size() > 1) add_reduction(row, config, state, group, waited);
     if (!group.is_leader()) row = {};
     return ExitCode::kDone;

@@ -189,6 +189,7 @@ ExitCode data_cache_latents(DataCacheLatentsConfig& config, const std::string& c
   const std::shared_ptr<Condition> condition = generator.model->condition;
   generator.model.reset();  // the UNet's memory
   generator.vae->to(device, parse_precision(config.execution.precision));
+  pack_weights(*generator.vae);
   if (!cache_texts(shards, *condition, prompts, device) ||
       !cache_images(shards, {generator, device, table, config.batch_size, config.execution.num_workers})) {
     log::warn("stopped by {}; the same command with --resume auto makes the rest", StopSignal::name());

@@ -85,6 +85,7 @@ ExitCode embed(EmbedConfig& config, const std::string& command, std::ostream& ou
   const ImageTable& images = data.train;
 
   encoder.model->to(device, parse_precision(config.execution.precision));
+  pack_weights(*encoder.model);
   const ImageDataset dataset(images, *encoder.transform, /*cache_bytes=*/0);
   const torch::Tensor features = embed_images(*encoder.model, dataset, config.batch_size, device, config.execution.num_workers);   // [N, D]
   save_npy(run / "features.npy", features);

@@ -136,6 +136,7 @@ std::string evaluate(EvaluateConfig& config) {
   const LeakCheck leaks = check_leaks(classifier.file, table, config.allow_leak, config.execution.threads);
   if (config.execution.dry_run) return plan_text(config, classifier, table, leaks);
   classifier.model->to(device, parse_precision(config.execution.precision));
+  pack_weights(*classifier.model);
 
   std::string summary;
   run_together(device, config.group.timeout_seconds, [&](Group& group) {

@@ -142,6 +142,7 @@ ExitCode explain_reconstruct(ExplainReconstructConfig& config, const std::string
   TrainingData data{table, {}};
   prepare_run(data, run, config.data, config.execution, {config.model});
   mae.model->to(device, parse_precision(config.execution.precision));
+  pack_weights(*mae.model);
   const Reconstructed made = reconstruct_all(config, mae, data.train, device);
   write_products(run, config, mae, data.train, made);
   run.finish();

@@ -79,7 +79,9 @@ void GeneratorSource::check_prompts(const TrainingRequests& requests) const {
 
 void GeneratorSource::attach(Generator& generator, torch::Device device, const TrainingRequests& requests) const {
   if (!cache_) {
-    if (generator.vae) generator.vae->to(device);
+    if (!generator.vae) return;
+    generator.vae->to(device);
+    pack_weights(*generator.vae);
     return;
   }
   check_maker(generator);

@@ -75,6 +75,7 @@ std::string GeneratorTraining::draw_samples() const {
     whole.model->unet = whole.model->replace_module("unet", generator_.model->unet);
     whole.model->condition->to(device_);
     whole.vae->to(device_);
+    pack_weights(*whole.vae);  // as the one that training on images keeps
   }
   return sample_grid(config_, whole, rows);
 }

@@ -92,7 +92,10 @@ SynthesisGenerator load_synthesis_generator(const SynthesizeConfig& config) {
   source.resolution = generator->resolution();
   source.flops_per_image = call * static_cast<double>(config.steps) * (config.guidance_scale == 1 ? 1 : 2);
   source.draw = [=, is_there_yet = false](std::span<const std::string> requests, std::span<const uint64_t> seeds) mutable {
-    if (!std::exchange(is_there_yet, true)) generator->to(device, precision);
+    if (!std::exchange(is_there_yet, true)) {
+      generator->to(device, precision);
+      generator->pack_weights();
+    }
     return draw_images(*generator, requests, seeds, options);
   };
   return source;

@@ -54,6 +54,8 @@ struct Generator {
   int64_t resolution() const;                    ///< side of the images in pixels
   std::vector<int64_t> latent_shape() const;     ///< {C, h, w}
   void to(torch::Device device, torch::Dtype dtype);
+  /// For one that only draws from now on: layouts that a CPU computes faster with (nn/packed_weight.h).
+  void pack_weights();
   /// Gives back the memory of the vae and the text encoder: their weights are views of the files in `folder`, the one that
   /// this was loaded from. They can be saved, not run. Those of a single file stay in memory.
   void leave_frozen_on_disk(const fs::path& folder);

@@ -3,6 +3,8 @@
 
 #include <memory>
 
+#include "defound/nn/packed_weight.h"
+
 namespace defound {
 
 // The layers of torch.nn with the same parameter names, but with memory that is not filled when they are made:
@@ -13,7 +15,7 @@ struct Linear : torch::nn::Module {
   Linear(int64_t in_features, int64_t out_features, bool with_bias = true, torch::Device device = torch::kCPU);
   /// [..., in] -> [..., out]; with a low-rank update (nn/lora.h) plus lora_scale x lora_B(lora_A(x)).
   torch::Tensor forward(const torch::Tensor& x) {
-    const torch::Tensor out = torch::linear(x, weight, bias);
+    const torch::Tensor out = packed.serves(x, weight) ? packed.linear(x, weight, bias) : torch::linear(x, weight, bias);
     return lora_A ? out + lora_B->forward(lora_A->forward(x)) * lora_scale : out;
   }
   /// Registers lora_A [rank, in] and lora_B [out, rank], not filled, of the weight's type and device.
@@ -21,12 +23,21 @@ struct Linear : torch::nn::Module {
   torch::Tensor weight, bias;
   std::shared_ptr<Linear> lora_A, lora_B;   ///< null: none
   double lora_scale = 1;
+  PackedWeight packed;
 };
 
 struct Conv2d : torch::nn::Module {
   Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride = 1, int64_t padding = 0);
-  torch::Tensor forward(const torch::Tensor& x) { return torch::conv2d(x, weight, bias, stride_, padding_); }  ///< [N, C, H, W]
+  torch::Tensor forward(const torch::Tensor& x) {  ///< [N, C, H, W]
+    return packed.serves(x, weight) ? packed.conv2d(x, weight, bias, stride_, padding_) : torch::conv2d(x, weight, bias, stride_, padding_);
+  }
+  /// The convolution with a kernel of one pixel, of pixels as tokens: [N, H W, in] -> [N, H W, out].
+  torch::Tensor of_tokens(const torch::Tensor& x) {
+    const torch::Tensor matrix = weight.flatten(1);
+    return packed.serves(x, weight) ? packed.linear(x, matrix, bias) : torch::linear(x, matrix, bias);
+  }
   torch::Tensor weight, bias;
+  PackedWeight packed;
 
  private:
   int64_t stride_, padding_;

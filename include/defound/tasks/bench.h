@@ -7,6 +7,7 @@ namespace defound {
 struct BenchConfig : Config {
   int64_t threads = 2, repeats = 5;
   std::string precision = "fp32", device = "cpu";
+  bool profile = false;
   void visit(Visitor& v) override;
 };
 struct BenchPretrainConfig : BenchConfig {
