@@ -1,6 +1,7 @@
 #include "defound/models/sample_images.h"
 
 #include "defound/core/error.h"
+#include "defound/core/stopwatch.h"
 #include "defound/tensor/random_tensor.h"
 
 namespace defound {
@@ -16,6 +17,17 @@ std::vector<std::string> requests_of(const Generator& generator, std::span<const
   return requests;
 }
 
+/// Runs `work`, and adds what it took where somebody wants to know.
+template <class Work>
+auto timed(const SampleOptions& options, double SampleTimes::*phase, torch::Device device, const Work& work) {
+  const Stopwatch watch;
+  auto result = work();
+  if (!options.times) return result;
+  if (device.is_cuda()) torch::cuda::synchronize(device.index());
+  options.times->*phase += watch.seconds();
+  return result;
+}
+
 }  // namespace
 
 torch::Tensor sample_latents(Generator& generator, std::span<const std::string> requests, const torch::Tensor& start, const StepNoise& noise,
@@ -24,19 +36,23 @@ torch::Tensor sample_latents(Generator& generator, std::span<const std::string> 
   UNet2DConditionModel& unet = *generator.model->unet;
   const auto type = unet.dtype() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;  // half precision adds up in fp32
   const auto place = torch::TensorOptions(type).device(unet.device());
-  const torch::Tensor conditional = generator.model->condition->encode(requests, unet.device());                      // [N, tokens, D]
-  const torch::Tensor unconditional = generator.model->condition->encode(std::vector<std::string>(requests.size()), unet.device());
+  const auto [conditional, unconditional] = timed(options, &SampleTimes::text, unet.device(), [&] {                    // [N, tokens, D]
+    Condition& condition = *generator.model->condition;
+    return std::pair{condition.encode(requests, unet.device()), condition.encode(std::vector<std::string>(requests.size()), unet.device())};
+  });
   const Denoiser denoiser = [&](const torch::Tensor& latents, double timestep, const torch::Tensor& context) {
     return unet.forward(latents, torch::full({1}, timestep, place.dtype(torch::kFloat64)), context).to(type);
   };
   const auto sampler = make_sampler(options.sampler, NoiseSchedule(generator.scheduler));
-  torch::Tensor latents = start.to(place).contiguous(torch::MemoryFormat::ChannelsLast) * sampler->init_noise_sigma();
-  for (size_t i = 0; i < sampler->timesteps().size(); ++i) {
-    const torch::Tensor input = sampler->scale_input(latents, i);
-    const torch::Tensor prediction = guided_prediction(denoiser, input, sampler->timesteps()[i], conditional, unconditional, options.guidance);
-    latents = sampler->step(prediction, i, latents, noise);
-  }
-  return latents;
+  return timed(options, &SampleTimes::denoise, unet.device(), [&] {
+    torch::Tensor latents = start.to(place).contiguous(torch::MemoryFormat::ChannelsLast) * sampler->init_noise_sigma();
+    for (size_t i = 0; i < sampler->timesteps().size(); ++i) {
+      const torch::Tensor input = sampler->scale_input(latents, i);
+      const torch::Tensor prediction = guided_prediction(denoiser, input, sampler->timesteps()[i], conditional, unconditional, options.guidance);
+      latents = sampler->step(prediction, i, latents, noise);
+    }
+    return latents;
+  });
 }
 
 torch::Tensor sample_latents(Generator& generator, std::span<const std::string> requests, std::span<const uint64_t> seeds, const SampleOptions& options) {
@@ -48,10 +64,12 @@ torch::Tensor sample_latents(Generator& generator, std::span<const std::string> 
 
 torch::Tensor sample_images(Generator& generator, std::span<const std::string> requests, std::span<const uint64_t> seeds, const SampleOptions& options) {
   const torch::Tensor latents = sample_latents(generator, requests, seeds, options);
-  if (!options.vae_slicing) return generator.decode(latents).to(torch::kCPU);
-  std::vector<torch::Tensor> images;
-  for (int64_t n = 0; n < latents.size(0); ++n) images.push_back(generator.decode(latents.slice(0, n, n + 1)).to(torch::kCPU));
-  return torch::cat(images);
+  return timed(options, &SampleTimes::decode, torch::kCPU, [&] {
+    if (!options.vae_slicing) return generator.decode(latents).to(torch::kCPU);
+    std::vector<torch::Tensor> images;
+    for (int64_t n = 0; n < latents.size(0); ++n) images.push_back(generator.decode(latents.slice(0, n, n + 1)).to(torch::kCPU));
+    return torch::cat(images);
+  });
 }
 
 torch::Tensor sample_latents(Generator& generator, std::span<const int64_t> labels, std::span<const uint64_t> seeds, const SampleOptions& options) {

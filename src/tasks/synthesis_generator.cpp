@@ -91,12 +91,15 @@ SynthesisGenerator load_synthesis_generator(const SynthesizeConfig& config) {
   source.request_for = [condition](const std::string& label) { return condition->request_for(label); };
   source.resolution = generator->resolution();
   source.flops_per_image = call * static_cast<double>(config.steps) * (config.guidance_scale == 1 ? 1 : 2);
+  const std::shared_ptr<SampleTimes> times = source.times;
   source.draw = [=, is_there_yet = false](std::span<const std::string> requests, std::span<const uint64_t> seeds) mutable {
     if (!std::exchange(is_there_yet, true)) {
       generator->to(device, precision);
       generator->pack_weights();
     }
-    return draw_images(*generator, requests, seeds, options);
+    SampleOptions counted = options;
+    counted.times = times.get();
+    return draw_images(*generator, requests, seeds, counted);
   };
   return source;
 }

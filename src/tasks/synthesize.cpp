@@ -5,6 +5,7 @@
 #include "defound/core/log.h"
 #include "defound/core/progress.h"
 #include "defound/core/stop.h"
+#include "defound/core/stopwatch.h"
 #include "defound/dist/group.h"
 #include "synthesis_manifest.h"
 #include "synthesis_output.h"
@@ -45,8 +46,10 @@ class SynthesisRun {
     SynthesisDrawing drawing(config_, generator_, plan_, part_, redrawn_);
     Progress progress("synthesizing", rows, rows - missing);
     int64_t made = rows - missing;
+    const Stopwatch watch;
     const bool done = output->make(drawing, [&](int64_t count) { progress.update(made = count); });
     if (made > rows - missing) run_.describe_start({{kSynthesisRate, progress.rate()}});
+    log_times(watch.seconds());
     return done;
   }
 
@@ -58,6 +61,13 @@ class SynthesisRun {
   }
 
  private:
+  void log_times(double total) const {
+    const SampleTimes& times = *generator_.times;
+    const double rest = total - times.text - times.denoise - times.decode;
+    if (times.denoise > 0)
+      log::info("{:.1f} s: text {:.1f} s, denoising {:.1f} s ({:.0f} %), decoding latents {:.1f} s, encoding and writing files {:.1f} s", total, times.text,
+                times.denoise, 100 * times.denoise / total, times.decode, rest);
+  }
   const SynthesizeConfig& config_;
   const SynthesisGenerator& generator_;
   const SynthesisPlan& plan_;

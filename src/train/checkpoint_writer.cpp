@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "defound/core/log.h"
-#include "defound/train/training_log.h"
+#include "defound/core/stopwatch.h"
 
 namespace defound {
 namespace {

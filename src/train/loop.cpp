@@ -7,6 +7,7 @@
 
 #include "defound/core/log.h"
 #include "defound/core/stop.h"
+#include "defound/core/stopwatch.h"
 #include "defound/train/checkpoint_writer.h"
 #include "defound/train/training_log.h"
 #include "defound/train/training_state.h"

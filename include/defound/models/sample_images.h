@@ -7,6 +7,7 @@
 #include "defound/diffusion/guidance.h"
 #include "defound/diffusion/sampler.h"
 #include "defound/models/generator.h"
+#include "defound/models/sample_times.h"
 
 namespace defound {
 
@@ -14,6 +15,7 @@ struct SampleOptions {
   SamplerOptions sampler;
   GuidanceOptions guidance;
   bool vae_slicing = false;   ///< latents are decoded one image after another: less memory
+  SampleTimes* times = nullptr;   ///< added to
 };
 
 /// Latents [N, C, h, w] of requests[n] ("": none), from standard normal `start` of that shape, on the generator's device:

@@ -1,11 +1,13 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "defound/image/image.h"
+#include "defound/models/sample_times.h"
 #include "defound/run/provenance.h"
 
 namespace defound {
@@ -25,6 +27,7 @@ struct SynthesisGenerator {
   /// Images of requests[n] under seeds[n]: row n depends on these two only, for batches of one size bit for bit. One that is
   /// not finite has no pixels.
   std::function<std::vector<Image>(std::span<const std::string> requests, std::span<const uint64_t> seeds)> draw;
+  std::shared_ptr<SampleTimes> times = std::make_shared<SampleTimes>();   ///< what draw took, where it counts that
 };
 
 /// The generator folder config.generator with the sampler and guidance of the options. Rejects (exit 2) options that do not

@@ -1,5 +1,4 @@
 #pragma once
-#include <chrono>
 #include <string>
 
 #include "defound/core/progress.h"
@@ -40,15 +39,6 @@ class TrainingLog {
   std::string note_;
   int64_t steps_ = 0;                      ///< since the last row
   StepTime time_;
-};
-
-/// Seconds since it was made.
-class Stopwatch {
- public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace defound
