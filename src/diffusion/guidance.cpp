@@ -11,10 +11,10 @@ torch::Tensor guide(const torch::Tensor& unconditional, const torch::Tensor& con
 }
 
 torch::Tensor guided_prediction(const Denoiser& denoiser, const torch::Tensor& latents, double timestep, const torch::Tensor& conditional,
-                                const torch::Tensor& unconditional, const GuidanceOptions& options) {
+                                const torch::Tensor& both, const GuidanceOptions& options) {
   const bool guides = options.guidance_scale != 1 && timestep >= options.interval_low && timestep <= options.interval_high;
   if (!guides) return denoiser(latents, timestep, conditional);
-  const auto halves = denoiser(torch::cat({latents, latents}), timestep, torch::cat({unconditional, conditional})).chunk(2);
+  const auto halves = denoiser(torch::cat({latents, latents}), timestep, both).chunk(2);
   return guide(halves[0], halves[1], options);
 }
 

@@ -36,9 +36,10 @@ torch::Tensor sample_latents(Generator& generator, std::span<const std::string> 
   UNet2DConditionModel& unet = *generator.model->unet;
   const auto type = unet.dtype() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;  // half precision adds up in fp32
   const auto place = torch::TensorOptions(type).device(unet.device());
-  const auto [conditional, unconditional] = timed(options, &SampleTimes::text, unet.device(), [&] {                    // [N, tokens, D]
-    Condition& condition = *generator.model->condition;
-    return std::pair{condition.encode(requests, unet.device()), condition.encode(std::vector<std::string>(requests.size()), unet.device())};
+  const auto [conditional, both] = timed(options, &SampleTimes::text, unet.device(), [&] {                             // [N, tokens, D], [2 N, tokens, D]
+    const torch::Tensor asked = generator.model->condition->encode(requests, unet.device()).to(unet.dtype());
+    const torch::Tensor free = generator.model->condition->encode(std::vector<std::string>(requests.size()), unet.device()).to(unet.dtype());
+    return std::pair{asked, torch::cat({free, asked})};
   });
   const Denoiser denoiser = [&](const torch::Tensor& latents, double timestep, const torch::Tensor& context) {
     return unet.forward(latents, torch::full({1}, timestep, place.dtype(torch::kFloat64)), context).to(type);
@@ -48,7 +49,7 @@ torch::Tensor sample_latents(Generator& generator, std::span<const std::string> 
     torch::Tensor latents = start.to(place).contiguous(torch::MemoryFormat::ChannelsLast) * sampler->init_noise_sigma();
     for (size_t i = 0; i < sampler->timesteps().size(); ++i) {
       const torch::Tensor input = sampler->scale_input(latents, i);
-      const torch::Tensor prediction = guided_prediction(denoiser, input, sampler->timesteps()[i], conditional, unconditional, options.guidance);
+      const torch::Tensor prediction = guided_prediction(denoiser, input, sampler->timesteps()[i], conditional, both, options.guidance);
       latents = sampler->step(prediction, i, latents, noise);
     }
     return latents;

@@ -80,15 +80,16 @@ TEST(Guidance, WeightOneIsTheConditionalAloneAndOthersShareABatch) {
     batches.push_back(x.size(0));
     return x * context.unsqueeze(-1);
   };
-  EXPECT_TRUE(torch::equal(guided_prediction(denoiser, latents, 1, conditional, unconditional, {.guidance_scale = 1}), 3 * latents));
-  EXPECT_TRUE(torch::allclose(guided_prediction(denoiser, latents, 1, conditional, unconditional, {.guidance_scale = 2}), 5 * latents));
+  const torch::Tensor both = torch::cat({unconditional, conditional});
+  EXPECT_TRUE(torch::equal(guided_prediction(denoiser, latents, 1, conditional, both, {.guidance_scale = 1}), 3 * latents));
+  EXPECT_TRUE(torch::allclose(guided_prediction(denoiser, latents, 1, conditional, both, {.guidance_scale = 2}), 5 * latents));
   EXPECT_EQ(batches, (std::vector<int64_t>{2, 4}));
   const GuidanceOptions middle{.guidance_scale = 2, .interval_low = 200, .interval_high = 800};
   for (const double timestep : {199.0, 801.0})
-    EXPECT_TRUE(torch::equal(guided_prediction(denoiser, latents, timestep, conditional, unconditional, middle), 3 * latents));
+    EXPECT_TRUE(torch::equal(guided_prediction(denoiser, latents, timestep, conditional, both, middle), 3 * latents));
   for (const double timestep : {200.0, 800.0})
     EXPECT_TRUE(
-        torch::allclose(guided_prediction(denoiser, latents, timestep, conditional, unconditional, middle), 5 * latents));
+        torch::allclose(guided_prediction(denoiser, latents, timestep, conditional, both, middle), 5 * latents));
   EXPECT_EQ(batches, (std::vector<int64_t>{2, 4, 2, 2, 4, 4}));
 }
 

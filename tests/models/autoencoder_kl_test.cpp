@@ -4,6 +4,7 @@
 
 #include "defound/core/error.h"
 #include "defound/nn/initialize.h"
+#include "defound/nn/packed_weight.h"
 #include "defound/tensor/load_weights.h"
 #include "support/diffusers_golden.h"
 
@@ -31,6 +32,9 @@ TEST_P(AutoencoderParity, EncodesAndDecodesAsDiffusers) {
   const LatentGaussian gaussian = loaded.model.encode(loaded.golden["image"].to(dtype));
   EXPECT_LT(relative_error(gaussian.mean, loaded.golden["mean"]), tolerance);
   EXPECT_LT(relative_error(gaussian.logvar, loaded.golden["logvar"]), tolerance);
+  EXPECT_LT(relative_error(loaded.model.decode(loaded.golden["latents"].to(dtype)), loaded.golden["decoded"]), tolerance);
+  pack_weights(loaded.model);
+  EXPECT_LT(relative_error(loaded.model.encode(loaded.golden["image"].to(dtype)).mean, loaded.golden["mean"]), tolerance);
   EXPECT_LT(relative_error(loaded.model.decode(loaded.golden["latents"].to(dtype)), loaded.golden["decoded"]), tolerance);
 }
 

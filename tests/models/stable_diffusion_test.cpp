@@ -33,9 +33,10 @@ void rewrite_weights(const fs::path& from, const fs::path& to, const std::functi
   save_safetensors(to, changed);
 }
 
-void expect_parts(const fs::path& folder, const Safetensors& pair, double tolerance) {
+void expect_parts(const fs::path& folder, const Safetensors& pair, double tolerance, bool packed = false) {
   const torch::NoGradGuard no_grad;
   Generator generator = Generator::load(folder);
+  if (packed) generator.pack_weights();
   UNet2DConditionModel& unet = *generator.model->unet;
   const auto at = [&](const std::string& name) { return pair.tensors.at(name); };
   const std::vector<std::pair<std::string, double>> errors = {
@@ -51,9 +52,9 @@ void expect_parts(const fs::path& folder, const Safetensors& pair, double tolera
 }
 
 TEST(StableDiffusion, PartsComputeWhatTheirReferencesDo) {
-  expect_parts(kGoldenFolder, DiffusersGolden("stable_diffusion.safetensors").file, 1e-5);
+  for (const bool packed : {false, true}) expect_parts(kGoldenFolder, DiffusersGolden("stable_diffusion.safetensors").file, 1e-5, packed);
   // the full size, from the folder that scripts/goldens/check_stable_diffusion.py makes
-  if (const char* folder = std::getenv("DEFOUND_STABLE_DIFFUSION")) expect_parts(fs::path(folder) / "sd", load_safetensors(fs::path(folder) / "pair.safetensors"), 1e-4);
+  if (const char* folder = std::getenv("DEFOUND_STABLE_DIFFUSION")) expect_parts(fs::path(folder) / "sd", load_safetensors(fs::path(folder) / "pair.safetensors"), 1e-4, /*packed=*/true);
 }
 
 /// The golden's guided run by `sampler`.
@@ -69,6 +70,7 @@ TEST(StableDiffusion, GuidedRunsEndWhereDiffusersDoes) {
   Generator generator = Generator::load(kGoldenFolder);
   EXPECT_TRUE(generator.scheduler.skip_prk_steps);
   for (const std::string sampler : {"pndm", "ddim"}) {
+    generator.pack_weights();   // as synthesis does
     const torch::Tensor latents = run_golden(generator, sampler);
     EXPECT_LT(relative_error(latents, golden[sampler]), 1e-3) << sampler;
     EXPECT_LT((generator.decode(latents) - golden[sampler + "_images"]).abs().max().item<double>(), 1e-3) << sampler;

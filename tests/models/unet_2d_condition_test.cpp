@@ -4,6 +4,7 @@
 
 #include "defound/core/error.h"
 #include "defound/nn/initialize.h"
+#include "defound/nn/packed_weight.h"
 #include "defound/tensor/load_weights.h"
 #include "support/diffusers_golden.h"
 
@@ -73,6 +74,17 @@ TEST_P(UNetParity, Float32AndChannelsLast) {
   const torch::Tensor prediction = loaded.unet->forward(sample, loaded.golden["timesteps"], loaded.golden["context"]);
   EXPECT_LT(relative_error(prediction, loaded.golden["prediction"]), 1e-5);
   EXPECT_TRUE(prediction.is_contiguous(torch::MemoryFormat::ChannelsLast));
+}
+
+TEST_P(UNetParity, PackedWeightsPredictTheSameAndKeepWhatAContextMade) {
+  Loaded loaded(GetParam(), torch::kFloat32);
+  pack_weights(*loaded.unet);
+  torch::NoGradGuard no_grad;
+  const torch::Tensor context = loaded.golden["context"].to(torch::kFloat32), other = context.roll(1, 0).contiguous();
+  for (int call = 0; call < 3; ++call) EXPECT_LT(relative_error(loaded.predict(context), loaded.golden["prediction"]), 1e-5) << call;
+  Loaded plain(GetParam(), torch::kFloat32);
+  for (const torch::Tensor& asked : {other, context, other}) EXPECT_LT(relative_error(loaded.predict(asked), plain.predict(asked)), 1e-5);
+  EXPECT_GT(relative_error(plain.predict(other), plain.predict(context)), 1e-3);   // or the test could not fail
 }
 
 TEST_P(UNetParity, BFloat16IsNear) {

@@ -46,6 +46,28 @@ TEST(PackedWeight, ComputesTheSame) {
   }
 }
 
+TEST(PackedWeight, ConvolvesAFewPixelsAsAProduct) {
+  for (const auto& [type, tolerance] : {std::pair{torch::kFloat32, 1e-5}, {torch::kBFloat16, 0.02}})
+    for (const int64_t stride : {1, 2})
+      for (const int64_t padding : {0, 1, 2}) {
+        Conv2d plain(12, 20, 3, stride, padding), packed(12, 20, 3, stride, padding);
+        const torch::NoGradGuard no_grad;
+        for (auto* layer : {&plain, &packed}) {
+          torch::manual_seed(5);
+          layer->weight.normal_(0, 0.1), layer->bias.normal_();
+          layer->to(type);
+        }
+        packed.packed.keep();
+        for (const auto& [height, width] : {std::pair<int64_t, int64_t>{1, 1}, {2, 2}, {1, 2}, {2, 1}, {4, 4}, {3, 2}, {9, 8}, {1, 1}}) {  // layouts change with the size
+          if (height + 2 * padding < 3 || width + 2 * padding < 3) continue;
+          const torch::Tensor pixels = torch::randn({3, 12, height, width}, type);
+          const torch::Tensor found = packed.forward(pixels), expected = plain.forward(pixels);
+          EXPECT_EQ(found.sizes(), expected.sizes());
+          EXPECT_TRUE(torch::allclose(found, expected, tolerance, tolerance)) << height << " x " << width << " stride " << stride << " padding " << padding;
+        }
+      }
+}
+
 TEST(PackedWeight, IsPackedAgainForAnotherType) {
   Layers layers, plain;
   pack_weights(layers);

@@ -21,9 +21,9 @@ struct GuidanceOptions {
 /// then pulled to the conditional's standard deviation by guidance_rescale (Lin et al., WACV 2024, section 3.4).
 torch::Tensor guide(const torch::Tensor& unconditional, const torch::Tensor& conditional, const GuidanceOptions& options);
 
-/// The guided prediction: both branches go through the denoiser in one batch; under weight 1 and
-/// outside the interval only the conditional goes.
+/// The guided prediction: both branches go through the denoiser in one batch, under `both` [2N, M, D], unconditional rows
+/// first; under weight 1 and outside the interval only the conditional goes. A denoiser gets the same two tensors every time.
 torch::Tensor guided_prediction(const Denoiser& denoiser, const torch::Tensor& latents, double timestep, const torch::Tensor& conditional,
-                                const torch::Tensor& unconditional, const GuidanceOptions& options);
+                                const torch::Tensor& both, const GuidanceOptions& options);
 
 }  // namespace defound

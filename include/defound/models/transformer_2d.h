@@ -2,6 +2,7 @@
 #include <torch/torch.h>
 
 #include <memory>
+#include <utility>
 
 #include "defound/nn/block_list.h"
 #include "defound/nn/geglu.h"
@@ -17,9 +18,12 @@ class CrossAttention : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& context);
 
  private:
+  std::pair<torch::Tensor, torch::Tensor> keys_and_values(const torch::Tensor& context, bool stays);
   std::shared_ptr<Linear> to_q_, to_k_, to_v_;
   std::shared_ptr<BlockList<Linear>> to_out_;  // 0 is the layer; 1 is a dropout in diffusers
   int64_t heads_;
+  torch::Tensor context_;                          // the last one that weights which stay as they are have seen,
+  std::pair<torch::Tensor, torch::Tensor> seen_;   // and what they made of it: sampling asks again at every step
 };
 
 /// Self-attention, attention to the condition, gated feed-forward, each behind a LayerNorm (models/attention.py).
