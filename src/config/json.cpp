@@ -38,7 +38,10 @@ class Reader : public Visitor {
     if (const Json* json = find(f)) value = number(f, *json);
   }
   void operator()(const Field& f, std::string& value) override {
-    if (const Json* json = find(f)) value = json->is_string() ? json->get<std::string>() : wrong<std::string>(f, *json, "a text");
+    const Json* json = find(f);
+    if (!json) return;
+    if (f.number_is_text && json->is_number()) value = json->dump();
+    else value = json->is_string() ? json->get<std::string>() : wrong<std::string>(f, *json, f.number_is_text ? "a text or a number" : "a text");
   }
   void operator()(const Field& f, std::vector<std::string>& value) override {
     if (const Json* json = find(f)) {

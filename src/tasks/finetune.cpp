@@ -149,7 +149,7 @@ ExitCode finetune(FinetuneConfig& config, const std::string& command, std::ostre
     reject("{} has no rows of split val to choose the best epoch by; make them with defound-data split", config.data.data.front());
   const VitConfig vit = model_config(config, static_cast<int64_t>(data.train.classes.size()));
   check_start(config, vit, data.train.size());
-  if (config.execution.dry_run) return out << describe_plan(plan_of(config, vit, data.train.size()), config.train, config.execution.precision, config.run.output), ExitCode::kDone;
+  if (config.execution.dry_run) return print_plan(out, describe_plan(plan_of(config, vit, data.train.size()), config.train, config.execution.precision, config.run.output));
   return run_together(device, config.group.timeout_seconds, [&](Group& group) { return finetune_in(group, config, vit, data, device, command); });
 }
 

@@ -1,5 +1,7 @@
 #include "group_run.h"
 
+#include <ostream>
+
 #include <fmt/ranges.h>
 
 #include "defound/config/json.h"
@@ -62,6 +64,11 @@ void prepare_run(Group& group, TrainingData& data, const RunDir& run, const Data
   prepare_run(data, run, options, execution, ancestors);
   group.share(kept_rows(train, data.train));
   group.share(kept_rows(val, data.val));
+}
+
+ExitCode print_plan(std::ostream& out, const std::string& text) {
+  if (launch_of_this_process().rank == 0) out << text;
+  return ExitCode::kDone;
 }
 
 std::unique_ptr<StagedImages> stage_data(Group& group, TrainingData& data, const TrainOptions& train, const ExecutionOptions& execution) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <iosfwd>
 #include <memory>
 
 #include "defound/data/staged_images.h"
@@ -18,6 +19,9 @@ RunDir open_run(Group& group, const RunOptions& options, Config& config, const s
 /// prepare_run by the leader; the others leave out the same images.
 void prepare_run(Group& group, TrainingData& data, const RunDir& run, const DataOptions& options, const ExecutionOptions& execution,
                  const std::vector<std::string>& ancestors);
+
+/// What --dry_run says, from the first of the processes that a launcher started.
+ExitCode print_plan(std::ostream& out, const std::string& text);
 
 /// With --stage_data, the images of both tables on each machine's own disk, for as long as the result lives; else nothing.
 std::unique_ptr<StagedImages> stage_data(Group& group, TrainingData& data, const TrainOptions& train, const ExecutionOptions& execution);

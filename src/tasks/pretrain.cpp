@@ -159,7 +159,7 @@ ExitCode pretrain(PretrainConfig& config, const std::string& command, std::ostre
   const MaeConfig mae = model_config(config);
   TrainingData data = load_training_data(config.data, LabelUse::kIgnored);
   check_start(config, mae, data.train.size());
-  if (config.execution.dry_run) return out << describe_plan(plan_of(config, mae, data.train.size()), config.train, config.execution.precision, config.run.output), ExitCode::kDone;
+  if (config.execution.dry_run) return print_plan(out, describe_plan(plan_of(config, mae, data.train.size()), config.train, config.execution.precision, config.run.output));
   return run_together(device, config.group.timeout_seconds, [&](Group& group) { return pretrain_in(group, config, mae, data, device, command); });
 }
 

@@ -16,7 +16,8 @@ void SynthesizeConfig::visit(Visitor& v) {
     prompt_template);
   v(field(
         "balance_to",
-        "make as many of each label as brings --data to N, or to FACTORx:LABEL: so many times those of LABEL (5x:normal)"),
+        "make as many of each label as brings --data to N, or to FACTORx:LABEL: so many times those of LABEL (5x:normal)")
+        .or_number(),
     balance_to);
   v(field("sampler", "ddim, ddpm, pndm, dpmpp_2m or euler").one_of({"ddim", "ddpm", "pndm", "dpmpp_2m", "euler"}), sampler);
   v(field("steps", "calls of the network per image").range(1, 1000), steps);

@@ -50,8 +50,7 @@ ExitCode train_generator(TrainGeneratorConfig& config, const std::string& comman
   const torch::Device device = apply_execution(config.execution);
   GeneratorSource source(config);
   if (config.execution.dry_run)
-    return out << describe_plan(plan_of_generator(config, source.data.train.size()), config.train, config.execution.precision, config.run.output),
-           ExitCode::kDone;
+    return print_plan(out, describe_plan(plan_of_generator(config, source.data.train.size()), config.train, config.execution.precision, config.run.output));
   total_steps(config.train, source.data.train.size());  // rejects fewer images than a batch before the run's folder is made
   Generator generator = start_generator(config, source.data.train.classes);
   const RequestOptions request_options{config.prompt_template, config.compose_labels, config.label_drop};

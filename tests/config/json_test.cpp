@@ -15,6 +15,7 @@ struct Small : Config {
   std::vector<std::string> data;
   std::optional<double> learning_rate;
   int64_t threads = 1;
+  std::string amount = "5x:normal";
   void visit(Visitor& v) override {
     v(field("mask_ratio", "").range(0, 1), mask_ratio);
     v(field("epochs", "").range(1, 1000), epochs);
@@ -23,6 +24,7 @@ struct Small : Config {
     v(field("data", ""), data);
     v(field("learning_rate", ""), learning_rate);
     v(field("threads", "").may_change(), threads);
+    v(field("amount", "").or_number(), amount);
   }
 };
 
@@ -59,6 +61,16 @@ TEST(Json, RoundTripKeepsEveryField) {
   from_json(read, to_json(written), "memory");
   EXPECT_EQ(to_json(read), to_json(written));
   EXPECT_EQ(read.learning_rate, 1e-3);
+}
+
+TEST(Json, ANumberMayStandForATextThatIsOne) {
+  for (const auto& [text, amount] : {std::pair{R"({"amount": 2000})", "2000"}, {R"({"amount": "2000"})", "2000"}, {R"({"amount": 1.5})", "1.5"}}) {
+    Small config;
+    from_json(config, parse_json(text, "a.json"), "a.json");
+    EXPECT_EQ(config.amount, amount);
+  }
+  EXPECT_EQ(refusal(R"({"amount": true})"), "a.json: \"amount\" must be a text or a number, not true");
+  EXPECT_EQ(refusal(R"({"kind": 3})"), "a.json: \"kind\" must be a text, not 3");
 }
 
 TEST(Json, CommentsAreLeftAlone) { EXPECT_EQ(refusal(R"({"_comment": "why", "epochs": 5})"), ""); }

@@ -54,7 +54,8 @@ void expect_parts(const fs::path& folder, const Safetensors& pair, double tolera
 TEST(StableDiffusion, PartsComputeWhatTheirReferencesDo) {
   for (const bool packed : {false, true}) expect_parts(kGoldenFolder, DiffusersGolden("stable_diffusion.safetensors").file, 1e-5, packed);
   // the full size, from the folder that scripts/goldens/check_stable_diffusion.py makes
-  if (const char* folder = std::getenv("DEFOUND_STABLE_DIFFUSION")) expect_parts(fs::path(folder) / "sd", load_safetensors(fs::path(folder) / "pair.safetensors"), 1e-4, /*packed=*/true);
+  if (const char* folder = std::getenv("DEFOUND_STABLE_DIFFUSION"))
+    expect_parts(fs::path(folder) / "sd", load_safetensors(fs::path(folder) / "pair.safetensors"), 1e-4, /*packed=*/true);
 }
 
 /// The golden's guided run by `sampler`.

@@ -101,6 +101,10 @@ TEST_F(GroupCommand, ASignalToOneProcessStopsAllAfterTheSameStepAndTheResumedRun
   expect_all(run(2, line + " --resume auto --output parts"), 0);   // done: leaves at once
   const auto plan = testing::run_command("cd " + folder_.path().string() + " && " + line + " --resume auto --output parts --dry_run");
   EXPECT_NE(plan.output.find("images/s by 2 processes in parts: "), std::string::npos) << plan.output;
+  const EndedGroup planned = run(2, line + " --resume auto --output parts --dry_run");
+  expect_all(planned, 0);
+  EXPECT_NE(planned.outputs[0].find("optimizer steps"), std::string::npos);
+  EXPECT_EQ(planned.outputs[1].find("optimizer steps"), std::string::npos) << planned.outputs[1];
 }
 
 TEST_F(GroupCommand, AShardedGeneratorIsTheSameGenerator) {

@@ -17,11 +17,13 @@ struct Field {
   std::vector<std::string> choices = {};     ///< the values a text may take; empty: any
   bool execution = false;                    ///< may change between starts of one run (device, threads, ...)
   bool whole_texts = false;                  ///< of a list: a comma on the command line does not end a text
+  bool number_is_text = false;               ///< of a text: JSON may give a number
 
   Field range(double low, double high) && { least = low, most = high; return std::move(*this); }
   Field at_least(double low) && { least = low; return std::move(*this); }
   Field one_of(std::vector<std::string> values) && { choices = std::move(values); return std::move(*this); }
   Field whole() && { whole_texts = true; return std::move(*this); }
+  Field or_number() && { number_is_text = true; return std::move(*this); }
   Field may_change() && { execution = true; return std::move(*this); }
 };
 
