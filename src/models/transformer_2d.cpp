@@ -19,9 +19,11 @@ torch::Tensor CrossAttention::forward(const torch::Tensor& x, const torch::Tenso
 }
 
 std::pair<torch::Tensor, torch::Tensor> CrossAttention::keys_and_values(const torch::Tensor& context, bool stays) {
-  if (stays && context_.defined() && context.is_same(context_) && to_k_->packed.serves(context, to_k_->weight)) return seen_;
+  const auto is_packed = [](const Linear& layer) { return !layer.lora_A && layer.packed.is_of(layer.weight); };
+  const bool keeps = stays && to_k_->packed.serves(context, to_k_->weight) && to_v_->packed.serves(context, to_v_->weight);
+  if (keeps && context.is_same(context_) && is_packed(*to_k_) && is_packed(*to_v_)) return seen_;
   std::pair result{to_k_->forward(context), to_v_->forward(context)};
-  if (stays && to_k_->packed.serves(context, to_k_->weight)) context_ = context, seen_ = result;
+  if (keeps) context_ = context, seen_ = result;
   return result;
 }
 

@@ -61,11 +61,15 @@ bool PackedWeight::serves(const torch::Tensor& x, const torch::Tensor& weight) c
   return at::globalContext().userEnabledMkldnn() && Operators::get().all;
 }
 
-bool PackedWeight::is_of(const torch::Tensor& weight) const { return packed_.defined() && source_ == weight.const_data_ptr(); }
+bool PackedWeight::is_of(const torch::Tensor& weight) const {
+  return packed_.defined() && source_.lock().get() == weight.storage().unsafeGetStorageImpl() && version_ == weight._version();
+}
 
-void PackedWeight::remember(const torch::Tensor& weight, torch::Tensor packed) {
+void PackedWeight::remember(const torch::Tensor& weight, Layout layout, torch::Tensor packed) {
   packed_ = std::move(packed);
-  source_ = weight.const_data_ptr();
+  layout_ = layout;
+  source_ = c10::weak_intrusive_ptr<c10::StorageImpl>(weight.storage().getWeakStorageImpl());
+  version_ = static_cast<uint32_t>(weight._version());
 }
 
 torch::Tensor PackedWeight::product(const torch::Tensor& x, const torch::Tensor& bias) const {
@@ -74,19 +78,19 @@ torch::Tensor PackedWeight::product(const torch::Tensor& x, const torch::Tensor&
 
 torch::Tensor PackedWeight::linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
   const torch::NoGradGuard no_grad;
-  if (!is_of(weight)) remember(weight, pack_matrix(weight.detach(), x.numel() / x.size(-1)));
+  if (!holds(weight, Layout::kMatrix)) remember(weight, Layout::kMatrix, pack_matrix(weight.detach().flatten(1), x.numel() / x.size(-1)));
   return product(x, bias);
 }
 
 torch::Tensor PackedWeight::conv2d(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias, int64_t stride, int64_t padding) {
   const torch::NoGradGuard no_grad;
-  if (weight.size(2) > 1 && positions(x.size(2), weight.size(2), stride, padding) * positions(x.size(3), weight.size(3), stride, padding) <= kFewPixels)
+  const bool fits = x.size(2) + 2 * padding >= weight.size(2) && x.size(3) + 2 * padding >= weight.size(3);  // else LibTorch says what is wrong
+  if (fits && weight.size(2) > 1 && positions(x.size(2), weight.size(2), stride, padding) * positions(x.size(3), weight.size(3), stride, padding) <= kFewPixels)
     return conv2d_of_few_pixels(x, weight, bias, stride, padding);
   const std::vector<int64_t> strides(2, stride), paddings(2, padding), dilations(2, 1);
-  if (!is_of(weight) || !taps_.empty()) {
+  if (!holds(weight, Layout::kKernel)) {
     const torch::Tensor plain = weight.detach().contiguous(torch::MemoryFormat::ChannelsLast).to_mkldnn();
-    remember(weight, at::mkldnn_reorder_conv2d_weight(plain, paddings, strides, dilations, 1, x.sizes()));
-    taps_.clear();
+    remember(weight, Layout::kKernel, at::mkldnn_reorder_conv2d_weight(plain, paddings, strides, dilations, 1, x.sizes()));
   }
   return Operators::get().convolution->typed<ConvolutionPointwise>().call(x, packed_, given(bias), paddings, strides, dilations, 1, "none", NoScalars(), "");
 }
@@ -105,9 +109,9 @@ torch::Tensor PackedWeight::conv2d_of_few_pixels(const torch::Tensor& x, const t
     const int64_t row = tap / columns, column = tap % columns;
     seen.push_back(padded.slice(1, row, row + (height - 1) * stride + 1, stride).slice(2, column, column + (width - 1) * stride + 1, stride));
   }
-  if (!is_of(weight) || taps_ != taps) {
+  if (!holds(weight, Layout::kTaps) || taps_ != taps) {
     const torch::Tensor matrix = weight.detach().flatten(2).index_select(2, torch::tensor(taps)).transpose(1, 2).flatten(1);    // [out, taps C]
-    remember(weight, pack_matrix(matrix.contiguous(), x.size(0) * height * width));
+    remember(weight, Layout::kTaps, pack_matrix(matrix.contiguous(), x.size(0) * height * width));
     taps_ = taps;
   }
   return product(torch::cat(seen, -1), bias).permute({0, 3, 1, 2});                                                            // [N, out, H', W']

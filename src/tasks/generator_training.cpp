@@ -73,6 +73,8 @@ std::string GeneratorTraining::draw_samples() const {
   if (source_.is_cached()) {  // the autoencoder and the text encoder were left on disk: they come back for the picture
     whole = Generator::load(config_.init);
     whole.model->unet = whole.model->replace_module("unet", generator_.model->unet);
+    if (!generator_.model->condition->reads_text())   // a label table is trained too
+      whole.model->condition = whole.model->replace_module("condition", generator_.model->condition);
     whole.model->condition->to(device_);
     whole.vae->to(device_);
     pack_weights(*whole.vae);  // as the one that training on images keeps

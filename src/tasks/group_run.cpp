@@ -34,7 +34,10 @@ namespace {
 
 void require_same_options(Group& group, Config& config) {
   const Json leaders = parse_json(group.share(to_json(config).dump()), "the options of rank 0");
-  const auto changes = changed_recipe(config, leaders);
+  auto changes = changed_recipe(config, leaders);
+  const Json own = to_json(config);
+  for (const char* key : {"shard_optimizer", "sample_every", "validate_epochs", "stage_data"})  // may change between starts, but not between processes
+    if (own.contains(key) && own[key] != leaders[key]) changes.push_back(fmt::format("{}: {} -> {}", key, leaders[key].dump(), own[key].dump()));
   if (!changes.empty()) reject("rank {} was started with other options than rank 0 ({}); start all with the same command", group.rank(), fmt::join(changes, "; "));
   group.meet();  // before anything is written
 }

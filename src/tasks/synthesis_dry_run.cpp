@@ -52,6 +52,9 @@ std::string describe_synthesis(const SynthesizeConfig& config, const SynthesisGe
   text += row_text("rate", rate > 0 ? fmt::format("{:.3g} images/s at the last start, so {} for {} images", rate,
                                                   duration_text(mine / rate), thousands(plan.size_of(part)))
                                     : "not known before a start");
+  if (generator.weight_bytes > 0)
+    text += row_text("memory", fmt::format("{} weights (on a CPU twice: plain, and as its kernels read them); activations are not estimated",
+                                           bytes_text(generator.weight_bytes)));
   text += row_text("disk", fmt::format("{} (estimate: {} an image)", bytes_text(bytes * all), bytes_text(bytes)));
   return text + describe_gpu_hours(generator.flops_per_image * all);
 }

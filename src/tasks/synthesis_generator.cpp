@@ -8,6 +8,7 @@
 #include "defound/models/flops.h"
 #include "defound/models/merge_lora.h"
 #include "defound/models/sample_images.h"
+#include "defound/nn/initialize.h"
 #include "defound/tasks/synthesize.h"
 #include "defound/tensor/device.h"
 
@@ -60,6 +61,12 @@ void add_adapters(const std::vector<std::string>& adapters, Generator& generator
   }
 }
 
+/// Of the parts that draw an image; a CPU keeps them a second time, packed.
+double weight_bytes(const Generator& generator, torch::Device device, torch::Dtype precision) {
+  const int64_t values = parameter_count(*generator.model) + (generator.vae ? parameter_count(*generator.vae) : 0);
+  return static_cast<double>(values * static_cast<int64_t>(torch::elementSize(precision)) * (device.is_cpu() && precision != torch::kFloat64 ? 2 : 1));
+}
+
 /// Samples in batches; [N, 3, H, W] in 0..1 become 8-bit images.
 std::vector<Image> draw_images(Generator& generator, std::span<const std::string> requests, std::span<const uint64_t> seeds,
                                const SampleOptions& options) {
@@ -91,6 +98,7 @@ SynthesisGenerator load_synthesis_generator(const SynthesizeConfig& config) {
   source.request_for = [condition](const std::string& label) { return condition->request_for(label); };
   source.resolution = generator->resolution();
   source.flops_per_image = call * static_cast<double>(config.steps) * (config.guidance_scale == 1 ? 1 : 2);
+  source.weight_bytes = weight_bytes(*generator, device, precision);
   const std::shared_ptr<SampleTimes> times = source.times;
   source.draw = [=, is_there_yet = false](std::span<const std::string> requests, std::span<const uint64_t> seeds) mutable {
     if (!std::exchange(is_there_yet, true)) {

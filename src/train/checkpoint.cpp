@@ -76,8 +76,8 @@ void load_part(const fs::path& part, const std::string& expected, TensorMap& ten
 
 fs::path checkpoint_file(const fs::path& folder, int64_t step) { return folder / fmt::format("step-{:06}.safetensors", step); }
 
-fs::path checkpoint_part(const fs::path& file, int64_t number) {
-  return file.parent_path() / fmt::format("{}.part-{}.safetensors", file.stem().string(), number);
+fs::path checkpoint_part(const fs::path& file, int64_t rank) {
+  return file.parent_path() / fmt::format("{}.part-{}.safetensors", file.stem().string(), rank);
 }
 
 void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint, const std::vector<std::string>& parts) {
@@ -110,8 +110,8 @@ Checkpoint load_checkpoint(const fs::path& file) {
   if (!state.at("best").is_null()) checkpoint.best = state.at("best").get<double>();
   checkpoint.best_step = state.at("best_step");
   checkpoint.tensors = std::move(content.tensors);
-  int64_t number = 0;
-  for (const auto& sum : state.value("parts", std::vector<std::string>())) load_part(checkpoint_part(file, ++number), sum, checkpoint.tensors);
+  int64_t rank = 0;
+  for (const auto& sum : state.value("parts", std::vector<std::string>())) load_part(checkpoint_part(file, rank++), sum, checkpoint.tensors);
   return checkpoint;
 }
 
@@ -126,6 +126,15 @@ std::optional<FoundCheckpoint> find_newest_checkpoint(const fs::path& folder) {
     }
   }
   return std::nullopt;
+}
+
+void remove_unfinished_checkpoints(const fs::path& folder, int64_t newest) {
+  std::error_code ignored;
+  if (!fs::is_directory(folder)) return;
+  std::vector<fs::path> gone;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (step_in(entry.path()).value_or(newest) > newest) gone.push_back(entry.path());
+  for (const fs::path& file : gone) fs::remove(file, ignored);
 }
 
 void prune_checkpoints(const fs::path& folder, int64_t keep) {

@@ -26,8 +26,7 @@ void CheckpointWriter::start(const fs::path& file, const Checkpoint& checkpoint)
   writing_ = file;
   thread_ = std::thread([this, file, copy = std::move(copy), seconds] {
     try {
-      if (group_ && !group_->is_leader()) write_part(file, copy);
-      else write(file, copy, seconds);
+      write(file, copy, seconds);
     } catch (...) {
       error_ = std::current_exception();
       writing_.clear();   // not a good one
@@ -39,25 +38,24 @@ void CheckpointWriter::start(const fs::path& file, const Checkpoint& checkpoint)
 void CheckpointWriter::write(const fs::path& file, const Checkpoint& checkpoint, double copied_seconds) {
   const Stopwatch watch;
   make_folder(file.parent_path());
-  const std::vector<std::string> parts = group_ ? await_parts(file, checkpoint.step) : std::vector<std::string>();
-  save_checkpoint(file, checkpoint, parts);
-  uintmax_t bytes = fs::file_size(file);
-  for (size_t number = 1; number <= parts.size(); ++number) bytes += fs::file_size(checkpoint_part(file, static_cast<int64_t>(number)));
+  uintmax_t bytes = 0;
+  if (group_) bytes = write_parts(file, checkpoint);
+  else save_checkpoint(file, checkpoint);
+  if (group_ && !group_->is_leader()) return;
+  bytes += fs::file_size(file);
   prune_checkpoints(file.parent_path(), keep_);
   log::info("saved {} ({:.1f} MB in {:.2f} s{}, beside the training, which waited {:.2f} s for the copy)", file.string(), static_cast<double>(bytes) / 1e6,
-            watch.seconds(), parts.empty() ? "" : fmt::format(", in {} parts", parts.size() + 1), copied_seconds);
+            watch.seconds(), group_ ? fmt::format(", in {} parts", group_->size()) : "", copied_seconds);
 }
 
-void CheckpointWriter::write_part(const fs::path& file, const Checkpoint& checkpoint) {
-  make_folder(file.parent_path());
-  group_->post(message_of_part(checkpoint.step, group_->rank()), save_checkpoint_part(checkpoint_part(file, group_->rank()), checkpoint));
-}
-
-/// Checksums of the others' parts, each of which lies where this process sees it.
-std::vector<std::string> CheckpointWriter::await_parts(const fs::path& file, int64_t step) {
-  std::vector<std::string> sums;
+/// This process's part; the leader then waits for those of the others, each of which must lie where it sees it. All their bytes.
+uintmax_t CheckpointWriter::write_parts(const fs::path& file, const Checkpoint& checkpoint) {
+  const std::string own = save_checkpoint_part(checkpoint_part(file, group_->rank()), checkpoint);
+  if (!group_->is_leader()) return group_->post(message_of_part(checkpoint.step, group_->rank()), own), 0;
+  std::vector<std::string> sums{own};
+  uintmax_t bytes = fs::file_size(checkpoint_part(file, 0));
   for (int64_t rank = 1; rank < group_->size(); ++rank) {
-    sums.push_back(group_->await(message_of_part(step, rank)));
+    sums.push_back(group_->await(message_of_part(checkpoint.step, rank)));
     const fs::path part = checkpoint_part(file, rank);
     const auto end = std::chrono::steady_clock::now() + patience_;
     while (!fs::exists(part)) {
@@ -65,8 +63,12 @@ std::vector<std::string> CheckpointWriter::await_parts(const fs::path& file, int
         fail("rank {} wrote {}, which rank 0 does not see; --shard_optimizer needs an --output on a file system that all machines share", rank, part.string());
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
+    bytes += fs::file_size(part);
   }
-  return sums;
+  Checkpoint index = checkpoint;
+  index.tensors.clear();
+  save_checkpoint(file, index, sums);
+  return bytes;
 }
 
 void CheckpointWriter::wait() {

@@ -113,6 +113,7 @@ void TrainingLoop::resume() {
   if (group_.size() == 1) return;
   state_.broadcast();
   saved_step_ = std::stoll(group_.share(std::to_string(saved_step_)));
+  if (saved_step_ >= 0) writer_.set_last(checkpoint_file(run_ / "checkpoints", saved_step_));
   check_agreement();
 }
 
@@ -123,6 +124,7 @@ void TrainingLoop::check_agreement() {
 
 void TrainingLoop::find_checkpoint() {
   const auto found = find_newest_checkpoint(run_ / "checkpoints");
+  remove_unfinished_checkpoints(run_ / "checkpoints", found ? found->checkpoint.step : -1);
   if (!found) {
     if (run_.is_continued()) log::warn("{} holds no whole checkpoint: training starts at step 0", (run_ / "checkpoints").string());
     return;
@@ -228,6 +230,7 @@ void TrainingLoop::with_product(const std::function<void()>& work) {
     torch::NoGradGuard no_grad;
     work();
   }
+  group_.meet();  // one may work for longer than a transfer would wait for it
   objective_.model.train();
   if (state_.ema) state_.weights.show_masters();
 }
@@ -281,10 +284,12 @@ void TrainingLoop::write_checkpoint() {
   run_.check_lock();
   if (!all_finite(state_.weights.masters())) fail("the weights are not finite at step {}; the last good checkpoint is {}", state_.step,
                                                   writer_.last_good());
-  if (!group_.is_leader() && !options_.train.shard_optimizer) return;
-  Checkpoint checkpoint = state_.checkpoint();
-  checkpoint.dataset_size = dataset_.size();
-  writer_.start(checkpoint_file(run_ / "checkpoints", state_.step), checkpoint);
+  if (group_.is_leader() || options_.train.shard_optimizer) {
+    Checkpoint checkpoint = state_.checkpoint();
+    checkpoint.dataset_size = dataset_.size();
+    writer_.start(checkpoint_file(run_ / "checkpoints", state_.step), checkpoint);
+  }
+  group_.meet();  // the write before may take longer than a transfer would wait
 }
 
 }  // namespace

@@ -71,7 +71,10 @@ void MasterWeights::show(const std::vector<torch::Tensor>& values) {
   if (is_sharded()) ownership_->share(params_);
 }
 
-void MasterWeights::show_masters() { show(masters_); }
+void MasterWeights::show_masters() {
+  if (is_cast()) return show(masters_);
+  for (size_t i = 0; i < params_.size(); ++i) params_[i].set_data(masters_[i]);  // whole on every process
+}
 
 TensorMap MasterWeights::product(const std::vector<torch::Tensor>& values, bool wanted) const {
   TensorMap weights;
@@ -79,7 +82,7 @@ TensorMap MasterWeights::product(const std::vector<torch::Tensor>& values, bool 
     for (const auto& item : model_.named_buffers()) weights[item.key()] = plain_fp32(item.value());
     for (const auto& item : model_.named_parameters()) weights[item.key()] = plain_fp32(item.value());
   }
-  for (const auto& [name, value] : frozen_) weights[name] = plain_fp32(value);
+  if (wanted) for (const auto& [name, value] : frozen_) weights[name] = plain_fp32(value);
   for (size_t i = 0; i < names_.size(); ++i) {
     const torch::Tensor value = is_sharded() ? ownership_->from_owner(i, values[i]) : values[i];
     if (wanted) weights[names_[i]] = plain_fp32(value);

@@ -53,6 +53,7 @@ TEST_F(GeneratorStage, DryRunCountsHoursOfGpusAndWritesNothing) {
   size_t steps = 0;
   for (size_t at = result.output.find("A100"); at != std::string::npos; at = result.output.find("A100", at + 1)) ++steps;
   EXPECT_EQ(steps, 3u) << result.output;   // latents, training, synthesis
+  EXPECT_NE(result.output.find("weights (on a CPU twice"), std::string::npos) << result.output;
   EXPECT_FALSE(fs::exists(folder_ / "out"));
 }
 

@@ -90,23 +90,23 @@ TEST(Checkpoint, StepsAreOrderedAsNumbers) {
   EXPECT_TRUE(fs::exists(checkpoint_file(folder.path(), 999999)));
 }
 
-/// A checkpoint in three parts, the way a group writes it.
+/// A checkpoint in two parts and the file that names them, the way a group writes it.
 void save_in_parts(const fs::path& file, int64_t step) {
   std::vector<std::string> sums;
-  for (const int64_t number : {1, 2})
-    sums.push_back(save_checkpoint_part(checkpoint_part(file, number), {.tensors = {{fmt::format("ema/{}", number), torch::full({7}, static_cast<float>(step))}}}));
+  for (const int64_t rank : {0, 1})
+    sums.push_back(save_checkpoint_part(checkpoint_part(file, rank), {.tensors = {{fmt::format("ema/{}", rank), torch::full({7}, static_cast<float>(step))}}}));
   save_checkpoint(file, made_up(step), sums);
 }
 
 TEST(Checkpoint, OfPartsIsThereWholeOrNotAtAll) {
   const testing::TempFolder folder;
-  const auto older = checkpoint_file(folder.path(), 9), newer = checkpoint_file(folder.path(), 10), part = checkpoint_part(newer, 2);
-  EXPECT_EQ(part.filename(), "step-000010.part-2.safetensors");
+  const auto older = checkpoint_file(folder.path(), 9), newer = checkpoint_file(folder.path(), 10), part = checkpoint_part(newer, 1);
+  EXPECT_EQ(part.filename(), "step-000010.part-1.safetensors");
   save_in_parts(older, 9);
   save_in_parts(newer, 10);
   const TensorMap tensors = find_newest_checkpoint(folder.path())->checkpoint.tensors;
   EXPECT_EQ(tensors.size(), made_up(10).tensors.size() + 2);
-  EXPECT_TRUE(torch::equal(tensors.at("ema/2"), torch::full({7}, 10.0F)));
+  EXPECT_TRUE(torch::equal(tensors.at("ema/1"), torch::full({7}, 10.0F)));
   const std::string main = read_text(newer), whole = read_text(part);
   const auto expect_the_older = [&] {
     EXPECT_EQ(find_newest_checkpoint(folder.path())->file, older);
@@ -121,9 +121,9 @@ TEST(Checkpoint, OfPartsIsThereWholeOrNotAtAll) {
   expect_the_older();
   fs::remove(part);
   expect_the_older();
-  fs::copy_file(checkpoint_part(older, 2), part, fs::copy_options::overwrite_existing);  // whole, but of another step
+  fs::copy_file(checkpoint_part(older, 1), part, fs::copy_options::overwrite_existing);  // whole, but of another step
   expect_the_older();
-  fs::copy_file(checkpoint_part(newer, 1), part, fs::copy_options::overwrite_existing);
+  fs::copy_file(checkpoint_part(newer, 0), part, fs::copy_options::overwrite_existing);
   expect_the_older();
 }
 
@@ -137,6 +137,17 @@ TEST(Checkpoint, PartsGoWithTheirCheckpoint) {
   prune_checkpoints(folder.path(), 2);
   EXPECT_EQ(folder.entries(), 2 * 3 + 2 + 1U);
   for (const int64_t step : {2, 3}) EXPECT_EQ(load_checkpoint(checkpoint_file(folder.path(), step)).step, step);
+}
+
+TEST(Checkpoint, WhatAFailedSaveLeftGoesBeforeTheNext) {
+  const testing::TempFolder folder;
+  for (const int64_t step : {1, 2}) save_in_parts(checkpoint_file(folder.path(), step), step);
+  folder.write("step-000003.part-0.safetensors", "its file never came");
+  folder.write(".step-000003.part-1.77.tmp.safetensors", "torn");
+  folder.write("notes.txt", "somebody's");
+  remove_unfinished_checkpoints(folder.path(), 2);
+  EXPECT_EQ(folder.entries(), 2 * 3 + 1U);
+  remove_unfinished_checkpoints(folder / "missing", -1);
 }
 
 }  // namespace

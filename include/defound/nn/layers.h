@@ -33,8 +33,7 @@ struct Conv2d : torch::nn::Module {
   }
   /// The convolution with a kernel of one pixel, of pixels as tokens: [N, H W, in] -> [N, H W, out].
   torch::Tensor of_tokens(const torch::Tensor& x) {
-    const torch::Tensor matrix = weight.flatten(1);
-    return packed.serves(x, weight) ? packed.linear(x, matrix, bias) : torch::linear(x, matrix, bias);
+    return packed.serves(x, weight) ? packed.linear(x, weight, bias) : torch::linear(x, weight.flatten(1), bias);
   }
   torch::Tensor weight, bias;
   PackedWeight packed;

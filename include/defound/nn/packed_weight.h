@@ -12,7 +12,8 @@ class PackedWeight {
  public:
   /// From now on the layer's weight stays as it is. It is packed when it is first used.
   void keep() { kept_ = true; }
-  bool is_kept() const { return kept_; }
+  /// Whether this weight, as it is now, is the one that was packed.
+  bool is_of(const torch::Tensor& weight) const;
   /// Whether a call with this input takes the packed weight: one on an x86 CPU that no gradient flows through.
   bool serves(const torch::Tensor& x, const torch::Tensor& weight) const;
   /// As torch::linear and torch::conv2d, for inputs that it serves.
@@ -20,14 +21,17 @@ class PackedWeight {
   torch::Tensor conv2d(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias, int64_t stride, int64_t padding);
 
  private:
-  bool is_of(const torch::Tensor& weight) const;
-  void remember(const torch::Tensor& weight, torch::Tensor packed);
+  enum class Layout { kMatrix, kKernel, kTaps };
+  bool holds(const torch::Tensor& weight, Layout layout) const { return is_of(weight) && layout_ == layout; }
+  void remember(const torch::Tensor& weight, Layout layout, torch::Tensor packed);
   torch::Tensor product(const torch::Tensor& x, const torch::Tensor& bias) const;
   torch::Tensor conv2d_of_few_pixels(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias, int64_t stride, int64_t padding);
   bool kept_ = false;
   torch::Tensor packed_;
-  std::vector<int64_t> taps_;      ///< of a kernel, first row to last column, that `packed_` holds as a matrix; none: it is a kernel
-  const void* source_ = nullptr;   ///< of the weight that was packed: a cast or moved one is packed again
+  Layout layout_ = Layout::kMatrix;
+  std::vector<int64_t> taps_;      ///< of a kernel, first row to last column, that `packed_` holds as a matrix
+  c10::weak_intrusive_ptr<c10::StorageImpl> source_{c10::intrusive_ptr<c10::StorageImpl>()};   ///< of the weight that was packed,
+  uint32_t version_ = 0;                                                                       ///< and its state: another is packed again
 };
 
 /// keep() for all linear layers and convolutions of a model that only computes from now on.

@@ -23,6 +23,7 @@ struct SynthesisGenerator {
   std::function<std::string(const std::string& label)> request_for;   ///< what to ask for to get a label
   int64_t resolution = 0;             ///< side of an image in pixels
   double flops_per_image = 0;
+  double weight_bytes = 0;            ///< that drawing holds, packed ones included (nn/packed_weight.h)
   Ancestry ancestry;
   /// Images of requests[n] under seeds[n]: row n depends on these two only, for batches of one size bit for bit. One that is
   /// not finite has no pixels.

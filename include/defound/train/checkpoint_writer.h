@@ -11,8 +11,8 @@
 namespace defound {
 
 /// Writes checkpoints beside the training, from a copy of its state: the training waits for the copy only. One at a time.
-/// Where the processes of a group hold different parts of the state, each writes its own, all at once, and the leader's file,
-/// which names the others' checksums, appears last: a checkpoint is there whole or not at all.
+/// Where the processes of a group hold different parts of the state, each writes its own, all at once, and the file that names
+/// their checksums appears last: a checkpoint is there whole or not at all.
 class CheckpointWriter {
  public:
   /// `parts_from`: the group whose processes each make one and write a part; none: what this one writes is all.
@@ -33,8 +33,7 @@ class CheckpointWriter {
 
  private:
   void write(const fs::path& file, const Checkpoint& checkpoint, double copied_seconds);
-  void write_part(const fs::path& file, const Checkpoint& checkpoint);
-  std::vector<std::string> await_parts(const fs::path& file, int64_t step);
+  uintmax_t write_parts(const fs::path& file, const Checkpoint& checkpoint);
   int64_t keep_;
   Group* group_;
   std::chrono::milliseconds patience_;
