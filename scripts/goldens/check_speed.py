@@ -81,8 +81,8 @@ def main(args):
             whole, text = timed([args.program, "--generator", folder, *prompts, "--sampler", "dpmpp_2m", "--steps", str(args.steps), "--guidance_scale",
                                  str(args.guidance_scale), "--batch_size", str(args.batch), "--precision", args.precision, "--threads", str(args.threads),
                                  "--output", f"{place}/ours-{turn}"])
-            split = re.search(r"info ([\d.]+) s: (text .*)", text)
-            rows["defound"].append((float(split[1]), whole, split[2]))
+            split = re.search(r"info ([\d.]+) s: weights ([\d.]+) s, (text .*)", text)
+            rows["defound"].append((float(split[1]) - float(split[2]), whole, split[3]))
             words = [word for name in ("size", "count", "batch", "steps", "threads", "guidance_scale", "precision") for word in (f"--{name}", str(getattr(args, name)))]
             whole, text = timed([sys.executable, __file__, folder, args.program, *words, "--peer", "--output", f"{place}/peers-{turn}"])
             rows["diffusers"].append((json.loads(text.splitlines()[-1] if text.splitlines()[-1].startswith("{") else re.search(r"\{.*\}", text)[0])["seconds"], whole, ""))

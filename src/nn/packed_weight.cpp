@@ -36,7 +36,7 @@ bool computes_in(torch::Dtype type) {
 #endif
 }
 
-constexpr int64_t kFewPixels = 4;   // of a convolution's output
+constexpr int64_t kFewPixels = 16;  // of a convolution's output
 
 /// Of a kernel's side along one of the image's.
 int64_t positions(int64_t pixels, int64_t kernel, int64_t stride, int64_t padding) { return (pixels + 2 * padding - kernel) / stride + 1; }

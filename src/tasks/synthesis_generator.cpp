@@ -4,6 +4,7 @@
 #include <map>
 
 #include "defound/core/error.h"
+#include "defound/core/stopwatch.h"
 #include "defound/image/normalize.h"
 #include "defound/models/flops.h"
 #include "defound/models/merge_lora.h"
@@ -102,8 +103,10 @@ SynthesisGenerator load_synthesis_generator(const SynthesizeConfig& config) {
   const std::shared_ptr<SampleTimes> times = source.times;
   source.draw = [=, is_there_yet = false](std::span<const std::string> requests, std::span<const uint64_t> seeds) mutable {
     if (!std::exchange(is_there_yet, true)) {
+      const Stopwatch watch;
       generator->to(device, precision);
       generator->pack_weights();
+      times->prepare += watch.seconds();
     }
     SampleOptions counted = options;
     counted.times = times.get();

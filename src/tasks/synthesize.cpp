@@ -63,10 +63,10 @@ class SynthesisRun {
  private:
   void log_times(double total) const {
     const SampleTimes& times = *generator_.times;
-    const double rest = total - times.text - times.denoise - times.decode;
+    const double rest = total - times.prepare - times.text - times.denoise - times.decode;
     if (times.denoise > 0)
-      log::info("{:.1f} s: text {:.1f} s, denoising {:.1f} s ({:.0f} %), decoding latents {:.1f} s, encoding and writing files {:.1f} s", total, times.text,
-                times.denoise, 100 * times.denoise / total, times.decode, rest);
+      log::info("{:.1f} s: weights {:.1f} s, text {:.1f} s, denoising {:.1f} s ({:.0f} %), decoding latents {:.1f} s, encoding and writing files {:.1f} s", total,
+                times.prepare, times.text, times.denoise, 100 * times.denoise / total, times.decode, rest);
   }
   const SynthesizeConfig& config_;
   const SynthesisGenerator& generator_;
