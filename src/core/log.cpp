@@ -1,6 +1,7 @@
 #include "defound/core/log.h"
 
 #include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -9,11 +10,24 @@
 namespace defound::log {
 namespace {
 
+std::shared_ptr<spdlog::sinks::sink> stderr_sink() {
+  static const auto sink = [] {
+    auto made = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+    made->set_pattern("%H:%M:%S %^%l%$ %v");
+    return made;
+  }();
+  return sink;
+}
+
+/// Where messages go: it may change while another thread writes one.
+spdlog::sinks::dist_sink_mt& outlets() {
+  static const auto sinks = std::make_shared<spdlog::sinks::dist_sink_mt>(std::vector{stderr_sink()});
+  return *sinks;
+}
+
 spdlog::logger& logger() {
   static spdlog::logger instance = [] {
-    auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
-    spdlog::logger made("defound", sink);
-    made.set_pattern("%H:%M:%S %^%l%$ %v");
+    spdlog::logger made("defound", std::shared_ptr<spdlog::sinks::sink>(&outlets(), [](auto*) {}));
     made.flush_on(spdlog::level::info);
     return made;
   }();
@@ -45,13 +59,13 @@ void add_file(const std::filesystem::path& path) {
   try {
     auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string());
     sink->set_pattern("%Y-%m-%d %H:%M:%S %l %v");
-    logger().sinks().push_back(std::move(sink));
+    outlets().add_sink(std::move(sink));
   } catch (const spdlog::spdlog_ex& e) {
     fail("cannot write the log {}: {}", path.string(), e.what());
   }
 }
 
-void remove_file() { logger().sinks().resize(1); }
+void remove_file() { outlets().set_sinks({stderr_sink()}); }
 
 void write(Level level, const std::string& message) { logger().log(translate(level), "{}", message); }
 
