@@ -56,6 +56,9 @@ std::vector<std::pair<int64_t, fs::path>> list_checkpoints(const fs::path& folde
   return found;
 }
 
+/// The name that a checkpoint gets when it cannot be read.
+fs::path torn_file(const fs::path& file) { return fs::path(file) += ".torn"; }
+
 TensorMap on_cpu(const TensorMap& tensors) {
   TensorMap result;
   for (const auto& [name, tensor] : tensors) result[name] = tensor.detach().to(torch::kCPU).contiguous();
@@ -122,7 +125,7 @@ std::optional<FoundCheckpoint> find_newest_checkpoint(const fs::path& folder) {
     } catch (const std::exception& e) {
       log::warn("skipping a damaged checkpoint: {}", e.what());
       std::error_code ignored;
-      fs::rename(file, fs::path(file) += ".torn", ignored);
+      fs::rename(file, torn_file(file), ignored);
     }
   }
   return std::nullopt;
@@ -133,7 +136,7 @@ void remove_unfinished_checkpoints(const fs::path& folder, int64_t newest) {
   if (!fs::is_directory(folder)) return;
   std::vector<fs::path> gone;
   for (const auto& entry : fs::directory_iterator(folder))
-    if (step_in(entry.path()).value_or(newest) > newest) gone.push_back(entry.path());
+    if (const auto step = step_in(entry.path()); step && *step > newest && !fs::exists(torn_file(checkpoint_file(folder, *step)))) gone.push_back(entry.path());
   for (const fs::path& file : gone) fs::remove(file, ignored);
 }
 

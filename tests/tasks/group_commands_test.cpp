@@ -167,6 +167,9 @@ TEST_F(GroupCommand, OtherOptionsInOneProcessAreNamed) {
   const EndedGroup ended = run(2, "bash -c 'exec " + pretrain_ + " --max_train_steps 3$RANK --output run'");
   expect_all(ended, 2);
   for (const auto& output : ended.outputs) EXPECT_NE(output.find("rank 1 was started with other options than rank 0 (max_train_steps"), std::string::npos) << output;
+  const EndedGroup sharded = run(2, "bash -c 'exec " + pretrain_ + " --max_train_steps 3 --output run $( ((RANK == 1)) && echo --shard_optimizer )'");
+  expect_all(sharded, 2);
+  EXPECT_NE(sharded.outputs[0].find("(shard_optimizer: false -> true)"), std::string::npos) << sharded.outputs[0];
   EXPECT_FALSE(is_there(folder_ / "run"));
 }
 

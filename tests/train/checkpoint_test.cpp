@@ -148,6 +148,11 @@ TEST(Checkpoint, WhatAFailedSaveLeftGoesBeforeTheNext) {
   remove_unfinished_checkpoints(folder.path(), 2);
   EXPECT_EQ(folder.entries(), 2 * 3 + 1U);
   remove_unfinished_checkpoints(folder / "missing", -1);
+  const fs::path part = checkpoint_part(checkpoint_file(folder.path(), 2), 1);
+  fs::rename(part, part.string() + ".away");
+  EXPECT_EQ(find_newest_checkpoint(folder.path())->checkpoint.step, 1);
+  remove_unfinished_checkpoints(folder.path(), 1);   // the other part is still good for whoever finds the lost one
+  EXPECT_TRUE(fs::exists(checkpoint_part(checkpoint_file(folder.path(), 2), 0)));
 }
 
 }  // namespace

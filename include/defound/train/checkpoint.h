@@ -37,7 +37,8 @@ struct FoundCheckpoint {
 /// The newest whole one in `folder`. A damaged newer one is named in a warning and renamed to *.torn.
 std::optional<FoundCheckpoint> find_newest_checkpoint(const fs::path& folder);
 
-/// Removes what a killed or failed writer left of steps after `newest`, before anybody writes again. Needs the run's lock.
+/// Removes what a killed or failed writer left of steps after `newest`, before anybody writes again; parts of a checkpoint that
+/// was whole once and could not be read stay. Needs the run's lock.
 void remove_unfinished_checkpoints(const fs::path& folder, int64_t newest);
 /// Removes all but the `keep` newest, and what killed writers left of steps up to the newest. Needs the run's lock.
 void prune_checkpoints(const fs::path& folder, int64_t keep);
