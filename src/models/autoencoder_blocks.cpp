@@ -1,6 +1,6 @@
 #include "defound/models/autoencoder_blocks.h"
 
-#include "defound/nn/attend_blocked.h"
+#include "defound/nn/attend.h"
 
 namespace defound {
 

@@ -2,6 +2,7 @@
 
 #include "defound/core/error.h"
 #include "defound/core/stop.h"
+#include "defound/image/image_ends.h"
 
 namespace defound {
 
@@ -61,9 +62,13 @@ void SynthesisFolders::write(const std::vector<DrawnImage>& images) const {
 void SynthesisFolders::verify() {
   listed_.clear();
   plan_.for_each_row(part_, [&](int64_t row) {
-    const std::string path = plan_.image(row).path;
-    if (!is_made(output_ / path))
-      reject("{} is gone; remove the DONE of its part and make the part again", (output_ / path).string());
+    const fs::path file = output_ / plan_.image(row).path;
+    if (!is_made(file)) reject("{} is gone; remove the DONE of its part and make the part again", file.string());
+    try {
+      check_image_ends(file);
+    } catch (const Error& error) {
+      throw Error(error.code(), fmt::format("{}; remove it and the DONE of its part, and make the part again", error.what()));
+    }
   });
 }
 

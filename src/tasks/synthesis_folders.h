@@ -12,7 +12,7 @@ class SynthesisFolders : public SynthesisOutput {
       : plan_(plan), part_(part), output_(std::move(output)) {}
   int64_t find_missing() override;
   bool make(SynthesisDrawing& drawing, const std::function<void(int64_t)>& made) override;
-  /// Rejects the first row whose file is gone or empty.
+  /// Rejects the first row whose file is gone, cut short or no image.
   void verify();
 
  private:

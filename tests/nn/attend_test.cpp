@@ -44,5 +44,14 @@ TEST(Attend, PackedGradientsAgreeWithTheFormula) {
   EXPECT_LT(relative_error(gradient(qkv.to(torch::kBFloat16), packed), expected), 0.03);
 }
 
+TEST(AttendHeads, SplitsTheWidthIntoHeads) {
+  const torch::Tensor q = draw({2, 6, 8}), k = draw({2, 5, 8}), v = draw({2, 5, 8}) + 1.0;
+  const torch::Tensor whole = attend_heads(q, k, v, 2);
+  for (const int64_t head : {0, 1}) {
+    const auto part = [head](const torch::Tensor& x) { return x.narrow(2, 4 * head, 4); };
+    EXPECT_LT(relative_error(part(whole), written_out(part(q), part(k), part(v))), 1e-12);
+  }
+}
+
 }  // namespace
 }  // namespace defound

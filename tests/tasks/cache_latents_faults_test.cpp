@@ -158,8 +158,15 @@ TEST_F(CachedLatentsFaults, LabelTablesNeedNoTexts) {
   EXPECT_TRUE(LatentCache(folder_ / "cache").texts().empty());
   TrainGeneratorConfig images = from_images("images-run"), cached = from_cache("cache-run");
   images.init = cached.init = config.generator;
+  for (TrainGeneratorConfig* run : {&images, &cached}) {
+    run->sample_every = 4, run->sample_count = 2;
+    run->train.learning_rate = 0.05;  // so that the pictures tell the table of a step from that of another
+  }
   train(images), train(cached);
   EXPECT_EQ(losses_of("cache-run"), losses_of("images-run"));
+  const auto grid = [&](const std::string& run, int step) { return read_text(folder_ / fmt::format("{}/samples/step-{:06}-samples.png", run, step)); };
+  EXPECT_EQ(grid("cache-run", 8), grid("images-run", 8));
+  EXPECT_NE(grid("cache-run", 8), grid("cache-run", 4));
   expect_rejected(from_cache("run"), "was made by another text encoder");
 }
 

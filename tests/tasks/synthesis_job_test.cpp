@@ -159,12 +159,16 @@ TEST_P(SynthesisJob, WhatAMergeFindsDamagedIsNamed) {
   const std::string whole = read_text(victim);
   fs::remove(victim);
   expect_error(ExitCode::kUsage, victim.filename().string() + " is gone", [&] { made_.run("set", "", true); });
-  if (in_shards()) {
-    const auto merge_with = [&](const std::string& bytes, const std::string& words) {
-      write_atomic(victim, bytes);
-      expect_error(ExitCode::kUsage, words, [&] { made_.run("set", "", true); });
-    };
-    merge_with(whole.substr(0, whole.size() / 2), "shard-000003.tar");
+  const auto merge_with = [&](const std::string& bytes, const std::string& words) {
+    write_atomic(victim, bytes);
+    expect_error(ExitCode::kUsage, words, [&] { made_.run("set", "", true); });
+  };
+  merge_with(whole.substr(0, whole.size() / 2), victim.filename().string());
+  if (!in_shards()) {
+    merge_with("", "is empty; remove it and the DONE of its part");
+    merge_with(whole.substr(0, whole.size() - 1), "is cut short");
+    merge_with("no image at all", "is no JPEG");
+  } else {
     merge_with(read_text(made_.folder / "set/shards/shard-000002.tar"), "000010.png stands where 000015.png is expected");
     std::string other_seed = whole;
     const size_t at = other_seed.find("\"seed\":") + 7;

@@ -11,4 +11,7 @@ torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch
 /// `attn.qkv` gives) -> [N, L, D].
 torch::Tensor attend_packed(const torch::Tensor& qkv, int64_t num_heads);
 
+/// Attention of several heads: query [N, L, D], key and value [N, M, D], each head by head -> [N, L, D].
+torch::Tensor attend_heads(const torch::Tensor& query, const torch::Tensor& key, const torch::Tensor& value, int64_t heads);
+
 }  // namespace defound
