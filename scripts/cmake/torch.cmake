@@ -36,6 +36,8 @@ file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/light/torch/torch.h CONTENT "#pragma o
 #include <torch/utils.h>
 ")
 target_include_directories(defound_torch BEFORE INTERFACE ${CMAKE_BINARY_DIR}/light)
+# at::parallel_for is a loop of one thread where its header is read without OpenMP; LibTorch brings the library itself.
+target_compile_options(defound_torch INTERFACE -fopenmp)
 target_link_directories(defound_torch INTERFACE ${TORCH_ROOT}/lib)
 # --no-as-needed: torch_cuda registers its operations when it is loaded, no symbol of it is called.
 target_link_libraries(defound_torch INTERFACE -Wl,--no-as-needed ${torch_libraries} -Wl,--as-needed)

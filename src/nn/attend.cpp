@@ -25,7 +25,9 @@ torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch
 
 torch::Tensor attend_packed(const torch::Tensor& qkv, int64_t num_heads) {
   const int64_t n = qkv.size(0), length = qkv.size(1), width = qkv.size(2) / 3;
-  const auto parts = qkv.view({n, length, 3, num_heads, width / num_heads}).permute({2, 0, 3, 1, 4}).unbind(0);   // 3 x [N, heads, L, d]
+  const torch::Tensor heads = qkv.view({n, length, 3, num_heads, width / num_heads});                             // [N, L, 3, heads, d]
+  const auto parts = heads.permute({2, 0, 3, 1, 4}).unbind(0);                                                    // 3 x [N, heads, L, d]
+  if (attends_in_bf16(parts[0], parts[1], parts[2])) return attend_packed_bf16(heads).view({n, length, width});
   return attend(parts[0], parts[1], parts[2]).transpose(1, 2).reshape({n, length, width});                        // [N, L, D]
 }
 

@@ -11,7 +11,7 @@
 namespace defound {
 namespace {
 
-constexpr double kWidth = 640, kHeight = 380, kLeft = 68, kRight = 18, kTop = 14, kBottom = 52;
+constexpr double kWidth = 640, kHeight = 380, kLeft = 82, kRight = 18, kTop = 14, kBottom = 52;
 constexpr size_t kMostPoints = 1200, kColours = 8;
 
 /// One axis: data values to pixels.

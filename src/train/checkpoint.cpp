@@ -1,6 +1,5 @@
 #include "defound/train/checkpoint.h"
 
-#include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -18,18 +17,10 @@ constexpr const char* kPartFormat = "defound checkpoint part 1";
 
 /// Over names, types, shapes, bytes and the state: a flipped bit anywhere changes it.
 std::string checksum(const std::string& state, const TensorMap& tensors) {
-  std::vector<std::pair<std::string, torch::Tensor>> items(tensors.begin(), tensors.end());
-  std::vector<std::string> digests(items.size());
-  at::parallel_for(0, static_cast<int64_t>(items.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const torch::Tensor& tensor = items[i].second;
-      digests[i] = sha256({static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
-    }
-  });
   std::string summary = state;
-  for (size_t i = 0; i < items.size(); ++i)
-    summary += fmt::format("\n{} {} [{}] {}", items[i].first, c10::toString(items[i].second.scalar_type()),
-                           fmt::join(items[i].second.sizes().vec(), ","), digests[i]);
+  for (const auto& [name, tensor] : tensors)
+    summary += fmt::format("\n{} {} [{}] {}", name, c10::toString(tensor.scalar_type()), fmt::join(tensor.sizes().vec(), ","),
+                           sha256({static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()}));
   return sha256(summary);
 }
 

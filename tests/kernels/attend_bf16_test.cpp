@@ -1,5 +1,6 @@
 #include "defound/kernels/attend_bf16.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "defound/nn/attend.h"
@@ -69,13 +70,63 @@ TEST(AttendBf16, NotANumberStaysOne) {
   EXPECT_EQ(count(attend(x.q, x.k, spoil(x.v))), 20);      // of its own column
 }
 
-TEST(AttendBf16, ServesOnlyWithoutGradients) {
-  const Inputs x = draw_heads(4, 4, 8);
-  torch::Tensor leaf = x.q.clone().requires_grad_();
-  EXPECT_FALSE(attends_in_bf16(leaf, x.k, x.v));
+struct Gradients {
+  torch::Tensor q, k, v;
+};
+
+/// Of the sum of what is mixed times `direction`.
+template <class Attention>
+Gradients gradients_of(const Inputs& x, torch::Dtype type, const torch::Tensor& direction, const Attention& attention) {
+  const auto leaf = [type](const torch::Tensor& tensor) { return tensor.detach().to(type, false, /*copy=*/true).requires_grad_(); };
+  const Inputs in{leaf(x.q), leaf(x.k), leaf(x.v)};
+  (attention(in) * direction.to(type)).sum().backward();
+  return {in.q.grad(), in.k.grad(), in.v.grad()};
+}
+
+TEST(AttendBf16, GradientsOfAnyLengthAndSizeAgreeWithTheFormula) {
+  for (const int64_t queries : {1, 32, 70})
+    for (const int64_t keys : {1, 2, 13, 97, 203})
+      for (const int64_t size : {2, 10, 16, 40, 64}) {
+        const Inputs x = draw_heads(queries, keys, size);
+        const torch::Tensor direction = torch::randn({2, 3, queries, size}).to(torch::kBFloat16);
+        const Gradients expected = gradients_of(x, torch::kFloat64, direction, exact);
+        const Gradients found = gradients_of(x, torch::kBFloat16, direction, [](const Inputs& in) { return attend(in.q, in.k, in.v); });
+        const std::string what = fmt::format("{} queries, {} keys of {}", queries, keys, size);
+        EXPECT_LT(relative_error(found.v, expected.v), 0.01) << what;
+        if (keys == 1) continue;  // the others are 0 then
+        EXPECT_LT(relative_error(found.q, expected.q), 0.02) << what;
+        EXPECT_LT(relative_error(found.k, expected.k), 0.02) << what;
+      }
+}
+
+TEST(AttendBf16, PackedGradientsAreThoseOfItsParts) {
+  torch::manual_seed(0);
+  const torch::Tensor qkv = torch::randn({2, 37, 3 * 4 * 16}).to(torch::kBFloat16), direction = torch::randn({2, 37, 64}).to(torch::kBFloat16);
+  torch::Tensor packed = qkv.clone().requires_grad_(), apart = qkv.clone().requires_grad_();
+  (attend_packed(packed, 4) * direction).sum().backward();
+  const auto parts = apart.chunk(3, 2);
+  (attend_heads(parts[0], parts[1], parts[2], 4) * direction).sum().backward();
+  EXPECT_TRUE(torch::equal(packed.grad(), apart.grad()));
+}
+
+TEST(AttendBf16, AnyNumberOfThreadsGivesTheSameBits) {
+  const Inputs x = draw_heads(70, 97, 16);
+  const torch::Tensor direction = torch::ones({2, 3, 70, 16});
+  const auto both = [&] { return gradients_of(x, torch::kBFloat16, direction, [](const Inputs& in) { return attend(in.q, in.k, in.v); }); };
+  const int threads = torch::get_num_threads();
+  torch::set_num_threads(1);
+  const Gradients one = both();
+  torch::set_num_threads(3);
+  const Gradients three = both();
+  torch::set_num_threads(threads);
+  EXPECT_TRUE(torch::equal(one.q, three.q) && torch::equal(one.k, three.k) && torch::equal(one.v, three.v));
+}
+
+TEST(AttendBf16, ServesOnlyEvenHeadsInBf16) {
+  const Inputs x = draw_heads(4, 4, 8), odd = draw_heads(4, 4, 7);
   EXPECT_FALSE(attends_in_bf16(x.q.to(torch::kFloat32), x.k, x.v));
-  attend(leaf, x.k, x.v).sum().backward();
-  EXPECT_TRUE(leaf.grad().defined() && torch::isfinite(leaf.grad()).all().item<bool>());
+  EXPECT_FALSE(attends_in_bf16(odd.q, odd.k, odd.v));
+  EXPECT_LT(relative_error(attend(odd.q, odd.k, odd.v), exact(odd)), 0.01);
 }
 
 }  // namespace
