@@ -46,8 +46,8 @@ std::pair<torch::Tensor, torch::Tensor> mix_heads(const torch::Tensor& query, co
 /// Packed forms of one head, and of one block of its queries; made once a thread.
 struct BackwardBuffers {
   BackwardBuffers(int64_t keys, int64_t size)
-      : lanes(attention::lanes_of(size)), pairs((keys + 1) / 2), k(pairs * size), v(k), k_columns(k), rounded(pairs * lanes), q(size / 2 * kQueries), mixed(q), g(q), to_q(q),
-        q_rows(kQueries / 2 * lanes), g_rows(q_rows), to_k(2 * pairs * lanes), to_v(to_k) {}
+      : lanes(attention::lanes_of(size)), pairs((keys + 1) / 2), k(pairs * size), v(k), k_columns(k), rounded(pairs * lanes),
+        q(size / 2 * kQueries), mixed(q), g(q), to_q(q), q_rows(kQueries / 2 * lanes), g_rows(q_rows), to_k(2 * pairs * lanes), to_v(to_k) {}
   int64_t lanes, pairs;
   std::vector<Pair> k, v, k_columns, rounded, q, mixed, g, to_q, q_rows, g_rows;
   std::vector<float> to_k, to_v;

@@ -103,8 +103,9 @@ CopyAudit audit_copies(const AuditSets& sets, const AuditConfig& config, const R
   const fs::path made_file = run / ".synthetic-pictures", real_file = run / ".reference-pictures";
   CopyAudit audit;
   {
-    const torch::Tensor made = gray_pictures(sets.synthetic, made_file, config.execution.num_workers);
-    const torch::Tensor real = gray_pictures(sets.reference, real_file, config.execution.num_workers);
+    audit.detail = picture_detail(sets.synthetic);
+    const torch::Tensor made = gray_pictures(sets.synthetic, made_file, config.execution.num_workers, audit.detail);
+    const torch::Tensor real = gray_pictures(sets.reference, real_file, config.execution.num_workers, audit.detail);
     const std::vector<int64_t> patients = patient_numbers(sets.reference), train = training_row_numbers(sets.reference);
     const torch::Tensor known = static_cast<int64_t>(train.size()) == real.size(0) ? real : chosen_pictures(real, train);
     const std::vector<int64_t> known_patients = values_at(patients, train);
@@ -117,8 +118,8 @@ CopyAudit audit_copies(const AuditSets& sets, const AuditConfig& config, const R
     calibration.patients = values_at(patients, calibration.rows);
     calibration.matches = search("real against real", chosen_pictures(real, calibration.rows), calibration.patients);
     calibrate(audit, calibration, train, config);
-    log::info("a copy is more than {:.4f} alike; {:.2f} % of held-out real images are", audit.threshold.value,
-              100 * audit.false_alarm_rate);
+    log::info("a copy is more than {:.4f} alike (at {} x {} pixels); {:.2f} % of held-out real images are", audit.threshold.value,
+              audit.detail, audit.detail, 100 * audit.false_alarm_rate);
     audit.nearest = judge(sets, search("synthetic against real", made, std::vector<int64_t>(sets.synthetic.rows.size(), -1)),
                           train, audit.threshold.value);
     Progress progress("duplicates", made.size(0));

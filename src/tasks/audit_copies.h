@@ -21,6 +21,7 @@ struct NearestImage {
 struct CopyAudit {
   std::vector<NearestImage> nearest;       ///< of each synthetic image
   std::vector<SimilarPair> duplicates;     ///< rows of the synthetic table
+  int64_t detail = 0;                      ///< pixels a side at which images were compared
   CopyThreshold threshold;                 ///< set on one half of the patients
   std::vector<double> real_similarities;   ///< of real images of the other half, to other patients' training images
   double false_alarm_rate = 0;             ///< share of these above the threshold

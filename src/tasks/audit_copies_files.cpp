@@ -39,7 +39,8 @@ Json copies_json(const AuditSets& sets, const CopyAudit& copies, const AuditConf
     alike.push_back({sets.reference.rows[static_cast<size_t>(one)].path.string(),
                      sets.reference.rows[static_cast<size_t>(other)].path.string()});
   const auto repeated = copies.repeated(sets.synthetic.size());
-  return {{"threshold", copies.threshold.value},
+  return {{"compared_pixels", copies.detail},
+          {"threshold", copies.threshold.value},
           {"threshold_images", copies.threshold.images},
           {"asked_false_alarm_rate", config.false_alarms},
           {"false_alarm_rate",

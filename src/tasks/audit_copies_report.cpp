@@ -113,8 +113,9 @@ void add_copies(Report& report, const AuditSets& sets, const CopyAudit& copies, 
       "A copy is more than {:.4f} alike. At most a share of {:g} of {} real images, of one half of the patients, exceeds that "
       "with an image of another patient; the false alarms are measured on {} images of the other half. Similarity is the "
       "correlation of local contrast under three smoothings, or what the plain difference of the pixels says where there is "
-      "little contrast, after an image was turned, moved and scaled onto the training images most like it.",
-      copies.threshold.value, config.false_alarms, copies.threshold.images, copies.real_similarities.size()));
+      "little contrast, after an image was turned, moved and scaled onto the training images most like it. Real and synthetic "
+      "images are compared at {} x {} pixels.",
+      copies.threshold.value, config.false_alarms, copies.threshold.images, copies.real_similarities.size(), copies.detail, copies.detail));
   add_histogram(report, copies);
   add_worst_pairs(report, sets, copies);
   add_duplicates(report, sets, copies);

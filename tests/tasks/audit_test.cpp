@@ -6,6 +6,8 @@
 #include "defound/data/csv.h"
 #include "defound/data/image_dataset.h"
 #include "defound/data/load_table.h"
+#include "defound/image/image_io.h"
+#include "defound/image/resize.h"
 #include "defound/tasks/encoder.h"
 #include "defound/tensor/npy.h"
 #include "support/command.h"
@@ -82,6 +84,33 @@ TEST(Audit, NamesCopiesAndRepetitionsAndFiltersThem) {
   EXPECT_TRUE(fs::exists(made.output / "DONE"));
   for (const auto& entry : fs::directory_iterator(made.output))
     EXPECT_EQ(entry.path().filename().string().find("pictures"), std::string::npos);
+}
+
+/// A generator of few pixels copies what it can show of its training images: those are compared at its size.
+TEST(Audit, FindsCopiesDrawnInFewPixels) {
+  const MadeUpAudit made;
+  const fs::path small = made.folder / "small";
+  const auto shrink = [&](const fs::path& from, const std::string& name) { write_image(small / name, resize(read_image(from), 24, 24, Filter::kBilinear)); };
+  fs::create_directories(small);
+  std::string rows = "path,label,split,prompt,source,seed\n";
+  for (int64_t i = 0; i < 8; ++i) {
+    shrink(made.synthetic / fmt::format("new_{}.png", i), fmt::format("new_{}.png", i));
+    rows += fmt::format("new_{}.png,{},train,,synthetic,100\n", i, i % 2 ? "severe" : "no_dr");
+  }
+  for (size_t i = 0; i < made.copied.size(); ++i) {
+    shrink(made.real / made.copied[i], fmt::format("copy_{}.png", i));
+    rows += fmt::format("copy_{}.png,severe,train,,synthetic,100\n", i);
+  }
+  made.folder.write("small/manifest.csv", rows);
+  AuditConfig config = made.config();
+  config.data.data = {small.string()};
+  made.run(config);
+  EXPECT_EQ(metrics_of(made.output)["memorization"]["compared_pixels"], 24);
+  for (const CsvRecord& row : csv_rows(made.output / "memorization.csv")) {
+    const std::string name = fs::path(row.fields[0]).filename().string();
+    if (name == "path") continue;
+    EXPECT_EQ(!row.fields[3].empty(), name.starts_with("copy_")) << name << " " << row.fields[2];
+  }
 }
 
 TEST(Audit, FeaturesFromAnEncoderAndFromFilesGiveTheSame) {
