@@ -57,7 +57,8 @@ struct HeadTensors {
   HeadRows q, k, v;
 };
 
-void backward_of_head(int64_t head, const HeadTensors& in, const HeadRows& mixed, const HeadRows& g, const attention::Softmax* softmax, const HeadTensors& to, BackwardBuffers& buffers) {
+void backward_of_head(int64_t head, const HeadTensors& in, const HeadRows& mixed, const HeadRows& g, const attention::Softmax* softmax,
+                      const HeadTensors& to, BackwardBuffers& buffers) {
   in.k.pack(head, buffers.k.data());
   in.v.pack(head, buffers.v.data());
   in.k.pair(head, buffers.k_columns.data());
