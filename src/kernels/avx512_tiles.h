@@ -65,52 +65,52 @@ DEFOUND_AVX512 inline void pair_elements(const float* sums, int64_t size, Halves
   }
 }
 
+/// Rows sums for each query.
+template <int Rows>
+struct Sums {
+  __m512 low[Rows], high[Rows];
+};
+
+/// sums[i] += left[i * row + p * step] x right [count][kQueries], over p.
+template <int Rows>
+DEFOUND_AVX512 [[gnu::always_inline]] inline void add_products(Sums<Rows>& sums, const Pair* left, int64_t row, int64_t step, const Pair* right, int64_t count) {
+  for (int64_t p = 0; p < count; ++p) {
+    const __m512bh low = pairs(right + p * kQueries), high = pairs(right + p * kQueries + kLanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+      const __m512bh one = everywhere(left[i * row + p * step]);
+      sums.low[i] = _mm512_dpbf16_ps(sums.low[i], one, low);
+      sums.high[i] = _mm512_dpbf16_ps(sums.high[i], one, high);
+    }
+  }
+}
+
 /// Products of Rows keys with all queries -> scores [Rows][kQueries]; `most` grows with them.
 template <int Rows>
 DEFOUND_AVX512 inline void score(const Pair* key, const Pair* queries, int64_t width, float* scores, Halves& most) {
-  __m512 low[Rows], high[Rows];
+  Sums<Rows> sums;
 #pragma GCC unroll 16
-  for (int j = 0; j < Rows; ++j) low[j] = high[j] = _mm512_setzero_ps();
-  for (int64_t p = 0; p < width; ++p) {
-    const __m512bh first = pairs(queries + p * kQueries), second = pairs(queries + p * kQueries + kLanes);
-#pragma GCC unroll 16
-    for (int j = 0; j < Rows; ++j) {
-      const __m512bh one = everywhere(key[j * width + p]);
-      low[j] = _mm512_dpbf16_ps(low[j], one, first);
-      high[j] = _mm512_dpbf16_ps(high[j], one, second);
-    }
-  }
+  for (int j = 0; j < Rows; ++j) sums.low[j] = sums.high[j] = _mm512_setzero_ps();
+  add_products(sums, key, width, 1, queries, width);
 #pragma GCC unroll 16
   for (int j = 0; j < Rows; ++j) {
-    most = {_mm512_max_ps(most.low, low[j]), _mm512_max_ps(most.high, high[j])};
-    _mm512_storeu_ps(scores + j * kQueries, low[j]);
-    _mm512_storeu_ps(scores + j * kQueries + kLanes, high[j]);
+    most = {_mm512_max_ps(most.low, sums.low[j]), _mm512_max_ps(most.high, sums.high[j])};
+    store(scores + j * kQueries, {sums.low[j], sums.high[j]});
   }
 }
 
 /// mixed [Rows][kQueries] = mixed * kept + values^T weights.
 template <int Rows>
 DEFOUND_AVX512 inline void mix(const Pair* value, int64_t size, const Pair* weights, int64_t count, Halves kept, float* mixed) {
-  __m512 low[Rows], high[Rows];
+  Sums<Rows> sums;
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
-    low[i] = _mm512_mul_ps(kept.low, _mm512_loadu_ps(mixed + i * kQueries));
-    high[i] = _mm512_mul_ps(kept.high, _mm512_loadu_ps(mixed + i * kQueries + kLanes));
+    const Halves before = load(mixed + i * kQueries);
+    sums.low[i] = _mm512_mul_ps(kept.low, before.low), sums.high[i] = _mm512_mul_ps(kept.high, before.high);
   }
-  for (int64_t j = 0; j < count; ++j) {
-    const __m512bh first = pairs(weights + j * kQueries), second = pairs(weights + j * kQueries + kLanes);
+  add_products(sums, value, 1, size, weights, count);
 #pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-      const __m512bh one = everywhere(value[j * size + i]);
-      low[i] = _mm512_dpbf16_ps(low[i], one, first);
-      high[i] = _mm512_dpbf16_ps(high[i], one, second);
-    }
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < Rows; ++i) {
-    _mm512_storeu_ps(mixed + i * kQueries, low[i]);
-    _mm512_storeu_ps(mixed + i * kQueries + kLanes, high[i]);
-  }
+  for (int i = 0; i < Rows; ++i) store(mixed + i * kQueries, {sums.low[i], sums.high[i]});
 }
 
 /// score() of any even number of keys, mix() of any even number of elements.
@@ -124,7 +124,6 @@ DEFOUND_AVX512 inline void mix_block(const Pair* value, const Pair* weights, int
   for (; i + kValueRows <= size; i += kValueRows) mix<kValueRows>(value + i, size, weights, count / 2, kept, mixed + i * kQueries);
   for (; i < size; i += 2) mix<2>(value + i, size, weights, count / 2, kept, mixed + i * kQueries);
 }
-
 
 }  // namespace defound::attention
 #endif

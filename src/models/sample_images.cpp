@@ -1,6 +1,7 @@
 #include "defound/models/sample_images.h"
 
 #include "defound/core/error.h"
+#include "defound/core/stop.h"
 #include "defound/core/stopwatch.h"
 #include "defound/tensor/random_tensor.h"
 
@@ -48,6 +49,8 @@ torch::Tensor sample_latents(Generator& generator, std::span<const std::string> 
   return timed(options, &SampleTimes::denoise, unet.device(), [&] {
     torch::Tensor latents = start.to(place).contiguous(torch::MemoryFormat::ChannelsLast) * sampler->init_noise_sigma();
     for (size_t i = 0; i < sampler->timesteps().size(); ++i) {
+      if (options.may_stop && StopSignal::requested())
+        throw Error(ExitCode::kSaved, fmt::format("stopped by {} while drawing; run the same command again with --resume auto", StopSignal::name()));
       const torch::Tensor input = sampler->scale_input(latents, i);
       const torch::Tensor prediction = guided_prediction(denoiser, input, sampler->timesteps()[i], conditional, both, options.guidance);
       latents = sampler->step(prediction, i, latents, noise);

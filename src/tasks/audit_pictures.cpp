@@ -13,9 +13,7 @@
 namespace defound {
 namespace {
 
-constexpr int64_t kPictureBatch = 64;
-
-constexpr int64_t kLeastDetail = 16, kLookedAt = 64;
+constexpr int64_t kPictureBatch = 64, kLeastDetail = 16, kLookedAt = 64;
 
 /// ITU-R 601 luma of [N, 3, H, W] in 0..1, as 8 bits, at the size of the pictures.
 torch::Tensor luma(const torch::Tensor& images) {

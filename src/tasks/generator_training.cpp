@@ -79,7 +79,7 @@ std::string GeneratorTraining::draw_samples() const {
     whole.vae->to(device_);
     pack_weights(*whole.vae);  // as the one that training on images keeps
   }
-  return sample_grid(config_, whole, rows);
+  return sample_grid(config_, whole, rows, /*may_stop=*/false);  // the loop saves first
 }
 
 /// Squared error of the prediction at a random time of each image (Ho et al. 2020, equation 14).

@@ -23,8 +23,9 @@ SampleRows sample_rows(const TrainGeneratorConfig& config, const Generator& gene
   return rows;
 }
 
-std::string sample_grid(const TrainGeneratorConfig& config, Generator& generator, const SampleRows& rows) {
-  const SampleOptions options{{"ddim", config.sample_steps}, {config.guidance_scale}};
+std::string sample_grid(const TrainGeneratorConfig& config, Generator& generator, const SampleRows& rows, bool may_stop) {
+  SampleOptions options{{"ddim", config.sample_steps}, {config.guidance_scale}};
+  options.may_stop = may_stop;
   const auto count = static_cast<size_t>(config.sample_count);
   std::vector<uint64_t> seeds(count);
   std::iota(seeds.begin(), seeds.end(), uint64_t{0});

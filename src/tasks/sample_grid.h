@@ -14,8 +14,8 @@ struct SampleRows {
 };
 SampleRows sample_rows(const TrainGeneratorConfig& config, const Generator& generator);
 
-/// PNG: a row for each request, --sample_count wide, each column from the same noise every time; DDIM.
-std::string sample_grid(const TrainGeneratorConfig& config, Generator& generator, const SampleRows& rows);
+/// PNG: a row for each request, --sample_count wide, each column from the same noise every time; DDIM. `may_stop` as in SampleOptions.
+std::string sample_grid(const TrainGeneratorConfig& config, Generator& generator, const SampleRows& rows, bool may_stop);
 
 /// The grids that were made while training, the last one and some evenly before it.
 std::vector<ReportPicture> saved_sample_grids(const RunDir& run);

@@ -38,7 +38,7 @@ ExitCode train_generator_in(Group& group, TrainGeneratorConfig& config, Generato
   Generator product = training.load_product();
   const SampleRows rows = sample_rows(config, training.generator());
   pictures.push_back({fmt::format("Samples of the product, a row for each of: {}", fmt::join(rows.names, ", ")),
-                      sample_grid(config, product, rows)});
+                      sample_grid(config, product, rows, /*may_stop=*/true)});
   write_training_report(run, "Generator training", pictures);
   run.finish();
   return code;

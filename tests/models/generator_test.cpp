@@ -1,15 +1,18 @@
 #include "defound/models/generator.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <cmath>
 
 #include "defound/core/error.h"
+#include "defound/core/stop.h"
 #include "defound/models/sample_images.h"
 #include "defound/models/unet_presets.h"
 #include "defound/nn/initialize.h"
 #include "defound/tensor/load_weights.h"
 #include "support/diffusers_golden.h"
+#include "support/expect_error.h"
 #include "support/temp_folder.h"
 
 namespace defound {
@@ -202,6 +205,16 @@ TEST(Initialize, DependsOnNameAndDrawsOnlyAndHasPyTorchsSpread) {
   EXPECT_EQ(first.at("unet.conv_norm_out.weight").min().item<double>(), 1);
   EXPECT_EQ(first.at("unet.conv_norm_out.bias").abs().max().item<double>(), 0);
   EXPECT_GT(first.at("unet.conv_in.bias").abs().max().item<double>(), 0);
+}
+
+TEST(Generator, DrawingEndsAtASignalOnlyWhereItMay) {
+  Generator generator = pixels();
+  SampleOptions options{{"ddim", 2}, {1.0}};
+  const StopSignal stop;
+  raise(SIGTERM);
+  EXPECT_EQ(sample_images(generator, kLabels, kSeeds, options).size(0), 8);
+  options.may_stop = true;
+  testing::expect_error(ExitCode::kSaved, "stopped by SIGTERM while drawing", [&] { sample_images(generator, kLabels, kSeeds, options); });
 }
 
 }  // namespace

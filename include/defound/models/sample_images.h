@@ -16,6 +16,7 @@ struct SampleOptions {
   GuidanceOptions guidance;
   bool vae_slicing = false;   ///< latents are decoded one image after another: less memory
   SampleTimes* times = nullptr;   ///< added to
+  bool may_stop = false;          ///< a signal ends it between two steps (exit 75): where nothing else waits to be saved
 };
 
 /// Latents [N, C, h, w] of requests[n] ("": none), from standard normal `start` of that shape, on the generator's device:
