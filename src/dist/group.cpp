@@ -4,6 +4,7 @@
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include <csignal>
 #include <set>
 
 #include "defound/core/log.h"
@@ -25,6 +26,7 @@ c10::intrusive_ptr<c10d::Store> connect_store(const Launch& launch, milliseconds
   options.isServer = launch.rank == 0 && !launch.store_is_there;
   options.waitWorkers = false;
   options.timeout = timeout;
+  std::signal(SIGPIPE, SIG_IGN);  // the store answers a process that was lost: an error to be told, not the end of this one
   return c10::make_intrusive<c10d::PrefixStore>("defound/" + launch.attempt, c10::make_intrusive<c10d::TCPStore>(launch.leader_host, options));
 }
 

@@ -1,6 +1,11 @@
 #include "defound/dist/group.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
 
 #include "defound/core/error.h"
 #include "support/group_threads.h"
@@ -89,6 +94,18 @@ TEST(Group, WhoWaitsForATextHearsOfAFailureToo) {
     group.share("");
   });
   EXPECT_NE(message_of(errors[1]).find("no such folder"), std::string::npos) << message_of(errors[1]);
+}
+
+TEST(Group, AnAnswerToALostMemberDoesNotEndThisProcess) {
+  const auto before = std::signal(SIGPIPE, SIG_DFL);
+  run_whole_group(2, [](Group& group) { group.meet(); });
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  close(ends[0]);
+  EXPECT_EQ(write(ends[1], "x", 1), -1);
+  EXPECT_EQ(errno, EPIPE);
+  close(ends[1]);
+  std::signal(SIGPIPE, before);
 }
 
 TEST(Group, AMissingMemberIsNamed) {
