@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 started=$SECONDS
 say() { printf '[setup %3d s] %s\n' $((SECONDS - started)) "$*" >&2; }
 
-packages=(g++ cmake ninja-build ccache git python3 libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libjpeg-dev
-  libgloo-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev libssl-dev libicu-dev)
+packages=(g++ cmake ninja-build ccache git python3 libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libjpeg-dev libpng-dev
+  zlib1g-dev libgloo-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev libssl-dev libicu-dev)
 torch=${DEFOUND_TORCH_WHEEL:-torch==2.13.0}
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
@@ -41,7 +41,7 @@ if command -v dpkg-query >/dev/null; then
   fi
   say "system packages are there"
 else
-  say "no dpkg here: OpenCV (core, imgproc, imgcodecs), CLI11, spdlog, fmt, nlohmann/json, GoogleTest, OpenSSL, ICU, Ninja and ccache must be installed already"
+  say "no dpkg here: OpenCV (core, imgproc, imgcodecs), CLI11, spdlog, fmt, nlohmann/json, GoogleTest, OpenSSL, ICU, libjpeg, libpng, zlib, Ninja and ccache must be installed already"
 fi
 
 if [ -n "${DEFOUND_TORCH:-}" ]; then

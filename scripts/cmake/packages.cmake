@@ -49,13 +49,14 @@ if(DEFOUND_OPENCV)
   endif()
 endif()
 
-# JPEG goes to libjpeg itself: OpenCV spends more time on swapping red and blue than libjpeg on decoding.
-if(DEFOUND_OPENCV)
-  need_header(JPEG_INCLUDE_DIR jpeglib.h libjpeg-dev)
-  find_library(JPEG_LIBRARY NAMES libjpeg.so jpeg)
-  target_include_directories(defound_codecs SYSTEM INTERFACE ${JPEG_INCLUDE_DIR})
-  target_link_libraries(defound_codecs INTERFACE ${JPEG_LIBRARY})
-endif()
+# JPEG and PNG go to their own libraries: OpenCV spends more time on swapping red and blue than libjpeg on decoding.
+need_header(JPEG_INCLUDE_DIR jpeglib.h libjpeg-dev)
+find_library(JPEG_LIBRARY NAMES libjpeg.so jpeg)
+need_header(PNG_INCLUDE_DIR png.h libpng-dev)
+find_library(PNG_LIBRARY NAMES libpng.so png)
+need_header(ZLIB_INCLUDE_DIR zlib.h zlib1g-dev)
+target_include_directories(defound_codecs SYSTEM INTERFACE ${JPEG_INCLUDE_DIR} ${PNG_INCLUDE_DIR} ${ZLIB_INCLUDE_DIR})
+target_link_libraries(defound_codecs INTERFACE ${JPEG_LIBRARY} ${PNG_LIBRARY})
 
 need_header(OPENSSL_INCLUDE_DIR openssl/evp.h libssl-dev)
 find_library(CRYPTO_LIBRARY NAMES libcrypto.so libcrypto.so.3)

@@ -2,10 +2,21 @@
 
 #include <algorithm>
 
+#include "codecs.h"
 #include "defound/core/error.h"
+#include "defound/image/geometry.h"
 #include "defound/image/image_header.h"
 
 namespace defound {
+
+Image decode_reduced(std::string_view bytes, const std::string& origin, int64_t reduction) {
+  const ImageHeader header = read_image_header(bytes, origin);
+  switch (header.format) {
+    case ImageFormat::kJpeg: return orient(decode_jpeg(bytes, origin, reduction), header.orientation);
+    case ImageFormat::kPng: return decode_png(bytes, origin);
+    default: return decode_other(bytes, origin);
+  }
+}
 
 Image decode_image(std::string_view bytes, const std::string& origin, int64_t shortest_needed) {
   if (shortest_needed <= 0) return decode_reduced(bytes, origin, 1);

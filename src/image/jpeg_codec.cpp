@@ -5,9 +5,11 @@
 #include <jerror.h>
 
 #include <csetjmp>
+#include <cstdlib>
 
+#include "codecs.h"
 #include "defound/core/error.h"
-#include "jpeg_decoder.h"
+#include "defound/image/image_io.h"
 
 namespace defound {
 namespace {
@@ -67,6 +69,35 @@ bool decode(std::string_view bytes, int64_t reduction, jpeg_decompress_struct& s
   return true;
 }
 
+/// The library's state; it owns its memory.
+struct Compressor {
+  jpeg_compress_struct state{};
+  unsigned char* bytes = nullptr;   // the library's memory, ours to free
+  unsigned long count = 0;
+  ~Compressor() {
+    jpeg_destroy_compress(&state);
+    std::free(bytes);
+  }
+};
+
+bool encode(const Image& image, int quality, Compressor& compressor, Reports& reports) {
+  if (setjmp(reports.jump)) return false;
+  jpeg_compress_struct& state = compressor.state;
+  jpeg_create_compress(&state);
+  jpeg_mem_dest(&state, &compressor.bytes, &compressor.count);
+  state.image_width = static_cast<JDIMENSION>(image.width), state.image_height = static_cast<JDIMENSION>(image.height);
+  state.input_components = 3, state.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&state);
+  jpeg_set_quality(&state, quality, TRUE);
+  jpeg_start_compress(&state, TRUE);
+  while (state.next_scanline < state.image_height) {
+    auto* row = const_cast<JSAMPROW>(image.at(0, state.next_scanline));
+    jpeg_write_scanlines(&state, &row, 1);
+  }
+  jpeg_finish_compress(&state);
+  return true;
+}
+
 }  // namespace
 
 Image decode_jpeg(std::string_view bytes, const std::string& origin, int64_t reduction) {
@@ -79,6 +110,17 @@ Image decode_jpeg(std::string_view bytes, const std::string& origin, int64_t red
   if (!decode(bytes, reduction, decompressor.state, reports, image)) reject("{} cannot be decoded: {}", origin, reports.message);
   if (reports.ends_early) reject("{} is cut short or damaged: the JPEG's data end before its picture does", origin);
   return image;
+}
+
+std::string encode_jpeg(const Image& image, int64_t quality) {
+  if (image.width < 1 || image.height < 1) fail("an image of {} x {} pixels cannot be encoded", image.width, image.height);
+  Reports reports;
+  Compressor compressor;
+  compressor.state.err = jpeg_std_error(&reports.manager);
+  reports.manager.error_exit = on_error;
+  reports.manager.emit_message = on_message;
+  if (!encode(image, static_cast<int>(quality), compressor, reports)) fail("an image of {} x {} pixels could not be encoded: {}", image.width, image.height, reports.message);
+  return std::string(reinterpret_cast<const char*>(compressor.bytes), compressor.count);
 }
 
 }  // namespace defound

@@ -1,0 +1,81 @@
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "defound/core/error.h"
+#include "defound/image/image_io.h"
+#include "support/pixels.h"
+#include "support/tensors.h"
+
+namespace defound {
+namespace {
+
+using testing::golden;
+
+std::string bytes_of(const torch::Tensor& tensor) { return {static_cast<const char*>(tensor.const_data_ptr()), static_cast<size_t>(tensor.numel())}; }
+
+/// Largest difference in levels between what is decoded and what Pillow decodes, by name of the file kind.
+std::map<std::string, int64_t> differences(const std::string& family) {
+  const TensorMap files = golden("image_kinds.safetensors");
+  std::map<std::string, int64_t> found;
+  for (const auto& [key, bytes] : files) {
+    if (!key.starts_with(family) || !key.ends_with(".bytes")) continue;
+    const std::string name = key.substr(0, key.rfind('.'));
+    found[name] = testing::largest_difference(decode_image(bytes_of(bytes), name), files.at(name + ".rgb"));
+  }
+  return found;
+}
+
+TEST(ImageKinds, PngsAreAsPillowReadsThem) {
+  const auto found = differences("png_");
+  EXPECT_EQ(found.size(), 10U);
+  for (const auto& [name, worst] : found) EXPECT_EQ(worst, 0) << name;
+}
+
+TEST(ImageKinds, JpegsAreAsPillowReadsThem) {
+  const auto found = differences("jpeg_");
+  EXPECT_EQ(found.size(), 5U);
+  for (const auto& [name, worst] : found) EXPECT_LE(worst, 2) << name;  // Pillow brings another version of the same decoder
+}
+
+TEST(ImageKinds, OthersAreReadWithOpenCvAndNamedWithoutIt) {
+#ifdef DEFOUND_HAS_OPENCV
+  const auto found = differences("other_");
+  EXPECT_EQ(found.size(), 3U);
+  for (const auto& [name, worst] : found) EXPECT_EQ(worst, 0) << name;
+#else
+  for (const char* name : {"other_bmp", "other_tiff", "other_webp"}) {
+    try {
+      decode_image(bytes_of(golden("image_kinds.safetensors").at(std::string(name) + ".bytes")), name);
+      ADD_FAILURE() << name;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ExitCode::kUsage);
+      EXPECT_NE(std::string(e.what()).find(name), std::string::npos);
+      EXPECT_NE(std::string(e.what()).find("DEFOUND_OPENCV=ON"), std::string::npos);
+    }
+  }
+#endif
+}
+
+/// A PNG whose checksums are right may still hold anything.
+TEST(ImageKinds, APngThatContradictsItselfIsRejected) {
+  const TensorMap files = golden("image_kinds.safetensors");
+  const std::string palette = bytes_of(files.at("png_palette.bytes"));
+  const size_t begin = palette.find("PLTE") - 4, end = palette.find("IDAT") - 4;
+  const std::string without_palette = palette.substr(0, begin) + palette.substr(end);
+  const std::string rgb = bytes_of(files.at("png_rgb.bytes"));
+  const size_t data = rgb.find("IDAT") - 4;
+  const std::string without_data = rgb.substr(0, data) + rgb.substr(rgb.find("IEND") - 4);
+  for (const std::string& bytes : {without_palette, without_data}) {
+    try {
+      decode_image(bytes, "odd.png");
+      ADD_FAILURE();
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ExitCode::kUsage);
+      EXPECT_NE(std::string(e.what()).find("odd.png cannot be decoded: "), std::string::npos) << e.what();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace defound
