@@ -38,6 +38,21 @@ Window jittered_square(int64_t width, int64_t height, double jitter, RandomStrea
   return square;
 }
 
+void look_at(const View& view, TransformPlan& plan) {
+  plan.box = {plan.box.left + view.left * plan.box.width, plan.box.top + view.top * plan.box.height, view.share * plan.box.width, view.share * plan.box.height};
+  plan.flip_horizontal = view.mirrored;
+}
+
+void plan_evaluate(const TransformOptions& options, int64_t width, int64_t height, TransformPlan& plan) {
+  if (options.resize_shorter > 0) {
+    plan.filter = Filter::kBicubic;
+    resize_and_center_crop(plan, width, height, std::max(options.resize_shorter, options.size), options.size);
+  } else {
+    resize_exactly(plan, whole(width, height), options.size);
+  }
+  look_at(options.view, plan);
+}
+
 void plan_generator(const TransformOptions& options, int64_t width, int64_t height, RandomStream& stream, TransformPlan& plan) {
   if (options.crop_jitter > 0) {
     resize_exactly(plan, as_box(jittered_square(width, height, options.crop_jitter, stream)), options.size);
@@ -80,11 +95,8 @@ TransformPlan plan_transform(const TransformOptions& options, int64_t width, int
     plan_deretfound(options, width, height, stream, plan);
   } else if (options.preset == "generator") {
     plan_generator(options, width, height, stream, plan);
-  } else if (options.resize_shorter > 0) {
-    plan.filter = Filter::kBicubic;
-    resize_and_center_crop(plan, width, height, std::max(options.resize_shorter, options.size), options.size);
   } else {
-    resize_exactly(plan, whole(width, height), options.size);
+    plan_evaluate(options, width, height, plan);
   }
   return plan;
 }

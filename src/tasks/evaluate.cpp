@@ -70,8 +70,9 @@ EvaluatedImages describe_rows(const ImageTable& table, const std::vector<std::st
 void write_report(const fs::path& file, const EvaluateConfig& config, const Classifier& classifier, const EvaluatedImages& images,
                   const Scores& scores, const std::vector<ComparedMetric>& compared, const LeakCheck& leaks, int64_t unreadable) {
   Report report(fmt::format("Evaluation: {} classes, {} images", images.classes.size(), images.predictions.size()),
-                fmt::format("{} on {}, {} images of {} patients, defound {}", classifier.file.string(), fmt::join(config.data.data, ", "),
-                            images.predictions.size(), images.patient_count(), version_text()));
+                fmt::format("{} on {}, {} images of {} patients{}, defound {}", classifier.file.string(), fmt::join(config.data.data, ", "),
+                            images.predictions.size(), images.patient_count(), config.tta == "none" ? "" : fmt::format(", {} views of each", test_views(config.tta).size()),
+                            version_text()));
   warn_of_leaks(report, leaks);
   if (unreadable > 0) report.warning(fmt::format("{} of {} images cannot be read and are left out; bad_files.csv lists them.", unreadable, unreadable + images.predictions.size()));
   add_scores(report, images, scores);
@@ -86,12 +87,21 @@ std::string plan_text(const EvaluateConfig& config, const Classifier& classifier
   std::string text = fmt::format("{:<24}{}\n{:<24}{}\n{:<24}{}\n", "model", classifier.file.string(), "parameters", parameters, "images", table.size());
   const auto counts = class_counts(table);
   for (size_t c = 0; c < counts.size(); ++c) text += fmt::format("{:<24}{}\n", "  " + classifier.classes[c], counts[c]);
-  return text + fmt::format("{:<24}{}\n{:<24}{}\n", "bootstrap resamples", config.resamples, "leaks",
+  return text + fmt::format("{:<24}{}\n{:<24}{}\n{:<24}{}\n", "views of an image", test_views(config.tta).size(), "bootstrap resamples", config.resamples, "leaks",
                             leak_text(leaks));
 }
 
 Predictions predict_rows(Group& group, const EvaluateConfig& config, const Classifier& classifier, const ImageTable& rows, torch::Device device) {
-  return predict_together(group, *classifier.model, ImageDataset(rows, *classifier.transform, 0), config.batch_size, device, config.execution.num_workers);
+  Predictions mean;
+  const std::vector<View> views = test_views(config.tta);
+  for (const View& view : views) {
+    TransformOptions transform = *classifier.transform;
+    transform.view = view;
+    const Predictions seen = predict_together(group, *classifier.model, ImageDataset(rows, transform, 0), config.batch_size, device, config.execution.num_workers);
+    if (mean.labels.empty()) mean = {seen.classes, seen.labels, std::vector<double>(seen.probabilities.size())};
+    for (size_t i = 0; i < seen.probabilities.size(); ++i) mean.probabilities[i] += seen.probabilities[i] / static_cast<double>(views.size());
+  }
+  return mean;
 }
 
 void predict_for_the_leader(Group& group, const EvaluateConfig& config, const Classifier& classifier, ImageTable table, torch::Device device) {
@@ -114,7 +124,7 @@ std::string evaluate_together(Group& group, const EvaluateConfig& config, const 
     std::vector<ComparedMetric> compared;
     if (!config.compare.empty()) compared = compare_predictions(images, compared_file(config.compare), bootstrap, static_cast<uint64_t>(config.seed));
     Json metrics = {{"model", classifier.file.string()}, {"model_sha256", sha256_file(classifier.file)}, {"data", config.data.data},
-                    {"version", version_text()}, {"leaks", leaks_json(leaks)}, {"unreadable", table.size() - readable.size()}};
+                    {"version", version_text()}, {"tta", config.tta}, {"leaks", leaks_json(leaks)}, {"unreadable", table.size() - readable.size()}};
     metrics.update(scores_json(images, scores));
     if (!compared.empty()) metrics["compared"] = comparison_json(compared);
     write_atomic(folder / "metrics.json", metrics.dump(2) + "\n");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "defound/core/error.h"
 #include "defound/image/geometry.h"
 #include "defound/image/image_header.h"
@@ -42,6 +44,30 @@ TEST(Transform, EveryPresetGivesTheSizeAndStaysInside) {
       }
   }
   EXPECT_THROW(transform_preset("maee", 24), Error);
+}
+
+TEST(Transform, AViewIsThatPartOfTheImage) {
+  const Image image = noise(60, 40);
+  TransformOptions options = transform_preset("evaluate", 16);
+  RandomStream stream = Draws(3, "augment").stream(0);
+  const auto seen = [&](const TransformOptions& o) { return apply_transform(image, plan_transform(o, image.width, image.height, stream)).pixels; };
+  EXPECT_EQ(test_views("none").size(), 1U);
+  EXPECT_EQ(test_views("flip").size(), 2U);
+  const auto views = test_views("crops");
+  std::set<std::vector<uint8_t>> different;
+  for (const View& view : views) {
+    options.view = view;
+    EXPECT_GE(std::min(view.left, view.top), 0);
+    EXPECT_LE(std::max(view.left, view.top) + view.share, 1 + 1e-12);
+    different.insert(seen(options));
+  }
+  EXPECT_EQ(different.size(), 20U);
+  options.view = {0.2, 0.1, 0.8, true};
+  Image part(48, 32);
+  for (int64_t y = 0; y < 32; ++y)
+    for (int64_t x = 0; x < 48; ++x) std::copy_n(image.at(12 + x, 4 + y), 3, part.at(x, y));
+  EXPECT_EQ(seen(options), flip_horizontal(resize(part, 16, 16, Filter::kBilinear)).pixels);
+  EXPECT_THROW(test_views("crop"), Error);
 }
 
 TEST(Transform, DeretfoundDrawsEachChangeAsOftenAsTold) {

@@ -6,6 +6,7 @@
 #include "defound/core/files.h"
 #include "defound/data/csv.h"
 #include "defound/eval/metrics.h"
+#include "defound/image/geometry.h"
 #include "support/command.h"
 #include "support/made_up_classifier.h"
 
@@ -55,6 +56,28 @@ TEST(Evaluate, IsTheSameForAnyBatchSizeAndWorkerCount) {
   EXPECT_EQ(first.labels, second.labels);
   ASSERT_EQ(first.probabilities.size(), second.probabilities.size());
   for (size_t i = 0; i < first.probabilities.size(); ++i) EXPECT_NEAR(first.probabilities[i], second.probabilities[i], 1e-6);
+}
+
+TEST(Evaluate, TestTimeAugmentationAveragesTheViews) {
+  const MadeUpClassifier made;
+  const auto predicted = [&](const std::string& options) {
+    fs::remove_all(made.output);
+    const auto result = run_command(made.evaluate("--resamples 20 --log_level error " + options));
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    return read_predictions(made.output / "predictions.csv", {"healthy", "ill"}).probabilities;
+  };
+  const auto plain = predicted(""), flip = predicted("--tta flip"), crops = predicted("--tta crops");
+  EXPECT_EQ(parse_json(read_text(made.output / "metrics.json"), "metrics.json")["tta"], "crops");
+  EXPECT_NE(read_text(made.output / "report.html").find("20 views of each"), std::string::npos);
+  for (int64_t n = 0; n < 24; ++n) write_image(made.test_image(n), flip_horizontal(read_image(made.test_image(n))));
+  const auto mirrored = predicted(""), mirrored_flip = predicted("--tta flip");
+  for (size_t i = 0; i < plain.size(); ++i) {
+    EXPECT_NE(plain[i], mirrored[i]);
+    EXPECT_NEAR(flip[i], (plain[i] + mirrored[i]) / 2, 1e-6);
+    EXPECT_NEAR(flip[i], mirrored_flip[i], 1e-6);
+    EXPECT_NE(crops[i], flip[i]);
+  }
+  EXPECT_EQ(run_command(made.evaluate("--tta crop")).exit_code, 2);
 }
 
 TEST(Evaluate, ComparesWithAnotherModelOnTheSameImages) {

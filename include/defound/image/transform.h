@@ -3,6 +3,7 @@
 
 #include "defound/image/normalize.h"
 #include "defound/image/random_crop.h"
+#include "defound/image/view.h"
 
 namespace defound {
 
@@ -22,6 +23,7 @@ struct TransformOptions {
   bool flip = true;                 ///< generator: horizontal flips
   double crop_jitter = 0;           ///< generator: up to this share of the side is cut off
   int64_t resize_shorter = 0;       ///< evaluate
+  View view;                        ///< evaluate: this part of the image in place of the whole
   ChannelValues mean = kImageNetMean, std = kImageNetStd;
 };
 

@@ -10,6 +10,7 @@ struct EvaluateConfig : Config {
   std::string model;
   std::string output;
   std::string compare;
+  std::string tta = "none";
   std::vector<std::string> subgroups;
   bool allow_leak = false;
   int64_t batch_size = 64;
