@@ -43,7 +43,9 @@ rows = [json.loads(line) for line in open(sys.argv[1])]
 print([row['images_per_second'] for row in rows if 'images_per_second' in row][-1])" "$1/metrics.jsonl"; }
 
 # steps NAME TOOL SHARE BATCH ARGS...: a few steps are timed, then as many are asked for as fit into SHARE of the minutes.
-# The shares add up to 0.71 (fine-tuning counts twice): trials, validation, pictures and reports take the rest.
+# Trials, validation, pictures, reports and evaluation take some two minutes, however long the rest trains. The shares of
+# what is left add up to 0.98 (fine-tuning counts twice).
+training_minutes=$(python3 -c "print(max($minutes / 2, $minutes - 2.3))")
 steps() {
   local name=$1 tool=$2 share=$3 batch=$4; shift 4
   local file=$output/steps/$name
@@ -52,7 +54,7 @@ steps() {
     trial=$(mktemp -d)
     "$tool" "$@" --seed "$seed" --precision "$precision" --log_level error --max_train_steps 6 --log_every 3 --output "$trial/run" >&2
     mkdir -p "$output/steps"
-    calc "max(20, $share * $minutes * 60 * $(last_rate "$trial/run") / $batch)" >"$file"
+    calc "max(20, $share * $training_minutes * 60 * $(last_rate "$trial/run") / $batch)" >"$file"
     rm -rf "$trial"
   fi
   cat "$file"
@@ -73,7 +75,7 @@ defound-data stats --data "$manifest" >&2
 
 say "Generator: conditional diffusion on the real training images"
 generator_args=(--config "$configs/generator.json" --data "$manifest")
-generator_steps=$(steps generator defound-train-generator 0.19 4 "${generator_args[@]}")
+generator_steps=$(steps generator defound-train-generator 0.22 4 "${generator_args[@]}")
 defound-train-generator "${generator_args[@]}" "${common[@]}" --max_train_steps "$generator_steps" --output "$output/generator"
 
 say "Synthetic set: the same number of images of each class"
@@ -83,7 +85,7 @@ if [ ! -e "$count_file" ]; then
   begin=$(date +%s.%N)
   defound-synthesize --config "$configs/synthesize.json" --generator "$output/generator/generator" --count 16 --precision "$precision" --log_level error --output "$trial/set"
   classes=$(($(ls -d "$trial"/set/*/ | wc -l)))
-  calc "min(4000, max(256, 0.08 * $minutes * 60 * 16 * $classes / ($(date +%s.%N) - $begin))) // $classes" >"$count_file"
+  calc "min(4000, max(256, 0.10 * $training_minutes * 60 * 16 * $classes / ($(date +%s.%N) - $begin))) // $classes" >"$count_file"
   rm -rf "$trial"
 fi
 defound-synthesize --config "$configs/synthesize.json" --generator "$output/generator/generator" --count "$(cat "$count_file")" "${common[@]}" --output "$output/synthetic"
@@ -93,19 +95,19 @@ mae_args=(--config "$configs/pretrain-synthetic.json" --data "$output/synthetic"
 mae_steps=$(steps mae-synthetic defound-pretrain 0.07 64 "${mae_args[@]}")
 defound-pretrain "${mae_args[@]}" "${common[@]}" --max_train_steps "$mae_steps" --output "$output/mae-synthetic"
 mae_args=(--config "$configs/pretrain-real.json" --data "$manifest" --init "$output/mae-synthetic")
-mae_steps=$(steps mae-real defound-pretrain 0.13 64 "${mae_args[@]}")
+mae_steps=$(steps mae-real defound-pretrain 0.29 64 "${mae_args[@]}")
 defound-pretrain "${mae_args[@]}" "${common[@]}" --max_train_steps "$mae_steps" --output "$output/mae-real"
 
 say "Fine-tuning: from the pretrained encoder, and from random weights for comparison"
 tune_args=(--config "$configs/finetune.json" --data "$manifest")
-tune_steps=$(steps finetune defound-finetune 0.12 32 "${tune_args[@]}")
+tune_steps=$(steps finetune defound-finetune 0.15 32 "${tune_args[@]}")
 defound-finetune "${tune_args[@]}" --init "$output/mae-real" "${common[@]}" --max_train_steps "$tune_steps" --output "$output/classifier"
 defound-finetune "${tune_args[@]}" --layer_decay 1 "${common[@]}" --max_train_steps "$tune_steps" --output "$output/classifier-scratch"
 
 say "Evaluation on the test split"
 for name in classifier classifier-scratch; do
   [ -e "$output/evaluation-$name/metrics.json" ] ||
-    defound-evaluate --model "$output/$name/best.safetensors" --data "$manifest" --split test --log_level warn --output "$output/evaluation-$name" >/dev/null
+    defound-evaluate --model "$output/$name/best.safetensors" --data "$manifest" --split test --tta crops --log_level warn --output "$output/evaluation-$name" >/dev/null
 done
 
 say "Audit of the synthetic images: do they copy a patient, are they like the real ones, does the classifier confirm their labels?"

@@ -41,36 +41,39 @@ class ImageDataset::PixelCache {
   int64_t most_bytes_;
 };
 
-ImageDataset::ImageDataset(ImageTable table, TransformOptions transform, int64_t cache_bytes)
-    : table_(std::move(table)), transform_(std::move(transform)), cache_(std::make_unique<PixelCache>(table_.rows.size(), cache_bytes)) {}
+ImageDataset::ImageDataset(ImageTable table, TransformOptions transform, int64_t cache_bytes, std::vector<View> views)
+    : table_(std::move(table)), transform_(std::move(transform)), views_(std::move(views)), cache_(std::make_unique<PixelCache>(table_.rows.size(), cache_bytes)) {}
 
 ImageDataset::~ImageDataset() = default;
 
 Image ImageDataset::transformed(int64_t index, RandomStream& stream) const {
-  const auto plan_for = [&](const ImageHeader& header) { return plan_transform(transform_, header.width, header.height, stream); };
+  TransformOptions transform = transform_;
+  transform.view = views_[static_cast<size_t>(index) % views_.size()];
+  const int64_t row = row_of(index);
+  const auto plan_for = [&](const ImageHeader& header) { return plan_transform(transform, header.width, header.height, stream); };
   const auto reduction_of = [](const ImageHeader& header, const TransformPlan& plan) {
     return reduction_for(header.format, plan.box.width, plan.box.height, static_cast<double>(plan.width), static_cast<double>(plan.height));
   };
   std::optional<TransformPlan> plan;
-  if (const auto* entry = cache_->find(index)) {
+  if (const auto* entry = cache_->find(row)) {
     plan = plan_for(entry->header);
     if (reduction_of(entry->header, *plan) == entry->reduction) return apply_transform(entry->image, *plan, entry->reduction);
   }
-  const fs::path& path = table_.rows[static_cast<size_t>(index)].path;
+  const fs::path& path = table_.rows[static_cast<size_t>(row)].path;
   std::string storage;
   const std::string_view bytes = cache_->files.bytes(path, storage);
   const ImageHeader header = read_image_header(bytes, path.string());
   if (!plan) plan = plan_for(header);
   const int64_t reduction = reduction_of(header, *plan);
   const Image image = decode_reduced(bytes, path.string(), reduction);
-  cache_->keep(index, header, reduction, image);
+  cache_->keep(row, header, reduction, image);
   return apply_transform(image, *plan, reduction);
 }
 
 Sample ImageDataset::get(int64_t index, const Draws& draws, uint64_t id) const {
   RandomStream stream = draws.stream(id);
   const Image image = transformed(index, stream);
-  const ImageRow& row = table_.rows[static_cast<size_t>(index)];
+  const ImageRow& row = table_.rows[static_cast<size_t>(row_of(index))];
   return {normalize(image, transform_.mean, transform_.std), row.label, row.prompt};
 }
 

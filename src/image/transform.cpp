@@ -39,7 +39,11 @@ Window jittered_square(int64_t width, int64_t height, double jitter, RandomStrea
 }
 
 void look_at(const View& view, TransformPlan& plan) {
-  plan.box = {plan.box.left + view.left * plan.box.width, plan.box.top + view.top * plan.box.height, view.share * plan.box.width, view.share * plan.box.height};
+  const Box all = plan.box;
+  plan.box.left += view.left * all.width, plan.box.top += view.top * all.height;
+  // not beyond the edge by a rounding error
+  plan.box.width = std::min(view.share * all.width, all.left + all.width - plan.box.left);
+  plan.box.height = std::min(view.share * all.height, all.top + all.height - plan.box.top);
   plan.flip_horizontal = view.mirrored;
 }
 

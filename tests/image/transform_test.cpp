@@ -47,7 +47,7 @@ TEST(Transform, EveryPresetGivesTheSizeAndStaysInside) {
 }
 
 TEST(Transform, AViewIsThatPartOfTheImage) {
-  const Image image = noise(60, 40);
+  const Image image = noise(60, 24);
   TransformOptions options = transform_preset("evaluate", 16);
   RandomStream stream = Draws(3, "augment").stream(0);
   const auto seen = [&](const TransformOptions& o) { return apply_transform(image, plan_transform(o, image.width, image.height, stream)).pixels; };
@@ -62,10 +62,10 @@ TEST(Transform, AViewIsThatPartOfTheImage) {
     different.insert(seen(options));
   }
   EXPECT_EQ(different.size(), 20U);
-  options.view = {0.2, 0.1, 0.8, true};
-  Image part(48, 32);
-  for (int64_t y = 0; y < 32; ++y)
-    for (int64_t x = 0; x < 48; ++x) std::copy_n(image.at(12 + x, 4 + y), 3, part.at(x, y));
+  options.view = {0.2, 0.125, 0.75, true};
+  Image part(45, 18);
+  for (int64_t y = 0; y < 18; ++y)
+    for (int64_t x = 0; x < 45; ++x) std::copy_n(image.at(12 + x, 3 + y), 3, part.at(x, y));
   EXPECT_EQ(seen(options), flip_horizontal(resize(part, 16, 16, Filter::kBilinear)).pixels);
   EXPECT_THROW(test_views("crop"), Error);
 }
