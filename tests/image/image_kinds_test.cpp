@@ -2,7 +2,9 @@
 
 #include <map>
 
+#include "defound/core/crc32.h"
 #include "defound/core/error.h"
+#include "defound/core/random.h"
 #include "defound/image/image_io.h"
 #include "support/pixels.h"
 #include "support/tensors.h"
@@ -55,6 +57,47 @@ TEST(ImageKinds, OthersAreReadWithOpenCvAndNamedWithoutIt) {
     }
   }
 #endif
+}
+
+/// The same PNG with right checksums; what cannot be followed stays.
+std::string with_checksums(std::string png) {
+  const auto u32 = [&](size_t at) {
+    size_t value = 0;
+    for (size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<uint8_t>(png[at + i]);
+    return value;
+  };
+  for (size_t at = 8; at + 12 <= png.size() && u32(at) <= png.size() - at - 12; at += u32(at) + 12) {
+    const size_t length = u32(at);
+    const uint32_t sum = crc32(std::string_view(png).substr(at + 4, length + 4));
+    for (size_t i = 0; i < 4; ++i) png[at + 8 + length + i] = static_cast<char>(sum >> (24 - 8 * i));
+  }
+  return png;
+}
+
+TEST(ImageKinds, DamagedFilesAreDecodedOrRejectedByName) {
+  int64_t decoded = 0, rejected = 0;
+  uint64_t id = 0;
+  for (const auto& [key, tensor] : golden("image_kinds.safetensors")) {
+    if (!key.ends_with(".bytes") || key.starts_with("other_")) continue;
+    for (int i = 0; i < 200; ++i) {
+      RandomStream stream = Draws(5, "damage").stream(id++);
+      std::string bytes = bytes_of(tensor);
+      for (uint64_t change = 0, changes = 1 + stream.below(4); change < changes; ++change)
+        bytes[stream.below(bytes.size())] = static_cast<char>(stream.below(256));
+      if (key.starts_with("png_")) bytes = with_checksums(bytes);
+      try {
+        const Image image = decode_image(bytes, "damaged.img");
+        EXPECT_EQ(static_cast<int64_t>(image.pixels.size()), image.width * image.height * 3);
+        ++decoded;
+      } catch (const Error& e) {
+        EXPECT_EQ(e.code(), ExitCode::kUsage) << e.what();
+        EXPECT_NE(std::string(e.what()).find("damaged.img"), std::string::npos) << e.what();
+        ++rejected;
+      }
+    }
+  }
+  EXPECT_GT(decoded, 100);
+  EXPECT_GT(rejected, 100);
 }
 
 /// A PNG whose checksums are right may still hold anything.
