@@ -43,9 +43,9 @@ rows = [json.loads(line) for line in open(sys.argv[1])]
 print([row['images_per_second'] for row in rows if 'images_per_second' in row][-1])" "$1/metrics.jsonl"; }
 
 # steps NAME TOOL SHARE BATCH ARGS...: a few steps are timed, then as many are asked for as fit into SHARE of the minutes.
-# Trials, validation, pictures, reports and evaluation take some two minutes, however long the rest trains. The shares of
-# what is left add up to 0.98 (fine-tuning counts twice).
-training_minutes=$(python3 -c "print(max($minutes / 2, $minutes - 2.3))")
+# Trials, validation, pictures, reports and evaluation take some three minutes, however long the rest trains. The shares of
+# what is left add up to 0.95 (fine-tuning counts twice).
+training_minutes=$(python3 -c "print(max($minutes / 2, $minutes - 2.8))")
 steps() {
   local name=$1 tool=$2 share=$3 batch=$4; shift 4
   local file=$output/steps/$name
@@ -75,7 +75,7 @@ defound-data stats --data "$manifest" >&2
 
 say "Generator: conditional diffusion on the real training images"
 generator_args=(--config "$configs/generator.json" --data "$manifest")
-generator_steps=$(steps generator defound-train-generator 0.22 4 "${generator_args[@]}")
+generator_steps=$(steps generator defound-train-generator 0.25 4 "${generator_args[@]}")
 defound-train-generator "${generator_args[@]}" "${common[@]}" --max_train_steps "$generator_steps" --output "$output/generator"
 
 say "Synthetic set: the same number of images of each class"
@@ -95,12 +95,12 @@ mae_args=(--config "$configs/pretrain-synthetic.json" --data "$output/synthetic"
 mae_steps=$(steps mae-synthetic defound-pretrain 0.07 64 "${mae_args[@]}")
 defound-pretrain "${mae_args[@]}" "${common[@]}" --max_train_steps "$mae_steps" --output "$output/mae-synthetic"
 mae_args=(--config "$configs/pretrain-real.json" --data "$manifest" --init "$output/mae-synthetic")
-mae_steps=$(steps mae-real defound-pretrain 0.29 64 "${mae_args[@]}")
+mae_steps=$(steps mae-real defound-pretrain 0.25 64 "${mae_args[@]}")
 defound-pretrain "${mae_args[@]}" "${common[@]}" --max_train_steps "$mae_steps" --output "$output/mae-real"
 
 say "Fine-tuning: from the pretrained encoder, and from random weights for comparison"
 tune_args=(--config "$configs/finetune.json" --data "$manifest")
-tune_steps=$(steps finetune defound-finetune 0.15 32 "${tune_args[@]}")
+tune_steps=$(steps finetune defound-finetune 0.14 32 "${tune_args[@]}")
 defound-finetune "${tune_args[@]}" --init "$output/mae-real" "${common[@]}" --max_train_steps "$tune_steps" --output "$output/classifier"
 defound-finetune "${tune_args[@]}" --layer_decay 1 "${common[@]}" --max_train_steps "$tune_steps" --output "$output/classifier-scratch"
 

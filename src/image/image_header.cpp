@@ -56,7 +56,7 @@ void read_jpeg(std::string_view bytes, ImageHeader& header) {
 
 void read_png(std::string_view bytes, ImageHeader& header) {
   const ByteReader read(bytes, /*big_endian=*/true);
-  header.width = read.u32(16), header.height = read.u32(20);
+  if (bytes.substr(0, 16).ends_with("IHDR")) header.width = read.u32(16), header.height = read.u32(20);   // it comes first, else decoders see another one
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "defound/core/crc32.h"
 #include "defound/core/error.h"
 #include "defound/image/geometry.h"
 #include "defound/image/image_header.h"
@@ -115,6 +116,13 @@ TEST(ImageIo, BombsAreRejectedByTheirHeader) {
   std::string png = encode_png(gradient(8, 8));
   png.replace(16, 8, std::string("\0\x01\0\0\0\x01\0\0", 8));  // 65,536 x 65,536
   EXPECT_NE(rejection(png).find("65536 x 65536"), std::string::npos);
+
+  // a chunk that nobody knows, with a small size where IHDR has its own, before the large one
+  std::string hidden("\0\0\0\x08" "abCd" "\0\0\0\x08\0\0\0\x08", 16);
+  const uint32_t sum = crc32(std::string_view(hidden).substr(4));
+  for (int shift = 24; shift >= 0; shift -= 8) hidden.push_back(static_cast<char>(sum >> shift));
+  png.insert(8, hidden);
+  EXPECT_NE(rejection(png).find("gives no width"), std::string::npos) << rejection(png);
 }
 
 TEST(ImageIo, PngProfilesAreLeftOut) {
