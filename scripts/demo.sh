@@ -42,10 +42,10 @@ import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
 print([row['images_per_second'] for row in rows if 'images_per_second' in row][-1])" "$1/metrics.jsonl"; }
 
-# steps NAME TOOL SHARE BATCH ARGS...: a few steps are timed, then as many are asked for as fit into SHARE of the minutes.
 # Trials, validation, pictures, reports and evaluation take some three minutes, however long the rest trains. The shares of
 # what is left add up to 0.95 (fine-tuning counts twice).
 training_minutes=$(python3 -c "print(max($minutes / 2, $minutes - 2.8))")
+# steps NAME TOOL SHARE BATCH ARGS...: a few steps are timed, then as many are asked for as fit into SHARE of that time.
 steps() {
   local name=$1 tool=$2 share=$3 batch=$4; shift 4
   local file=$output/steps/$name

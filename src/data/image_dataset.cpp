@@ -47,10 +47,9 @@ ImageDataset::ImageDataset(ImageTable table, TransformOptions transform, int64_t
 ImageDataset::~ImageDataset() = default;
 
 Image ImageDataset::transformed(int64_t index, RandomStream& stream) const {
-  TransformOptions transform = transform_;
-  transform.view = views_[static_cast<size_t>(index) % views_.size()];
+  const View& view = views_[static_cast<size_t>(index) % views_.size()];
   const int64_t row = row_of(index);
-  const auto plan_for = [&](const ImageHeader& header) { return plan_transform(transform, header.width, header.height, stream); };
+  const auto plan_for = [&](const ImageHeader& header) { return plan_transform(transform_, header.width, header.height, stream, view); };
   const auto reduction_of = [](const ImageHeader& header, const TransformPlan& plan) {
     return reduction_for(header.format, plan.box.width, plan.box.height, static_cast<double>(plan.width), static_cast<double>(plan.height));
   };

@@ -59,7 +59,7 @@ void take_bytes(png_structp png, png_bytep target, size_t count) {
 void append_bytes(png_structp png, png_bytep bytes, size_t count) { static_cast<std::string*>(png_get_io_ptr(png))->append(reinterpret_cast<const char*>(bytes), count); }
 
 /// False when an error was reported. Holds no object with a destructor, because errors jump; `rows` is memory for it.
-bool decode(std::string_view& rest, const PngReader& reader, PngReports& reports, std::vector<png_bytep>& rows, Image& image) {
+bool read_pixels(std::string_view& rest, const PngReader& reader, PngReports& reports, std::vector<png_bytep>& rows, Image& image) {
   if (setjmp(reports.jump)) return false;
   png_set_read_fn(reader.png, &rest, take_bytes);
   png_read_info(reader.png, reader.info);
@@ -79,7 +79,7 @@ bool decode(std::string_view& rest, const PngReader& reader, PngReports& reports
 }
 
 /// Fast rather than small: files of a synthetic set are written once for each image and read many times.
-bool encode(const Image& image, const PngWriter& writer, PngReports& reports, std::string& bytes) {
+bool write_pixels(const Image& image, const PngWriter& writer, PngReports& reports, std::string& bytes) {
   if (setjmp(reports.jump)) return false;
   png_set_write_fn(writer.png, &bytes, append_bytes, nullptr);
   png_set_filter(writer.png, PNG_FILTER_TYPE_BASE, PNG_FILTER_SUB);
@@ -102,7 +102,7 @@ Image decode_png(std::string_view bytes, const std::string& origin) {
   const PngReader reader(reports);
   std::vector<png_bytep> rows;
   Image image;
-  if (reader.info == nullptr || !decode(rest, reader, reports, rows, image)) reject("{} cannot be decoded: {}", origin, reports.message);
+  if (reader.info == nullptr || !read_pixels(rest, reader, reports, rows, image)) reject("{} cannot be decoded: {}", origin, reports.message);
   return image;
 }
 
@@ -111,7 +111,8 @@ std::string encode_png(const Image& image) {
   PngReports reports;
   const PngWriter writer(reports);
   std::string bytes;
-  if (writer.info == nullptr || !encode(image, writer, reports, bytes)) fail("an image of {} x {} pixels could not be encoded: {}", image.width, image.height, reports.message);
+  if (writer.info == nullptr || !write_pixels(image, writer, reports, bytes))
+    fail("an image of {} x {} pixels could not be encoded: {}", image.width, image.height, reports.message);
   return bytes;
 }
 

@@ -47,14 +47,14 @@ void look_at(const View& view, TransformPlan& plan) {
   plan.flip_horizontal = view.mirrored;
 }
 
-void plan_evaluate(const TransformOptions& options, int64_t width, int64_t height, TransformPlan& plan) {
+void plan_evaluate(const TransformOptions& options, int64_t width, int64_t height, const View& view, TransformPlan& plan) {
   if (options.resize_shorter > 0) {
     plan.filter = Filter::kBicubic;
     resize_and_center_crop(plan, width, height, std::max(options.resize_shorter, options.size), options.size);
   } else {
     resize_exactly(plan, whole(width, height), options.size);
   }
-  look_at(options.view, plan);
+  look_at(view, plan);
 }
 
 void plan_generator(const TransformOptions& options, int64_t width, int64_t height, RandomStream& stream, TransformPlan& plan) {
@@ -89,7 +89,7 @@ TransformOptions transform_preset(const std::string& preset, int64_t size) {
   return options;
 }
 
-TransformPlan plan_transform(const TransformOptions& options, int64_t width, int64_t height, RandomStream& stream) {
+TransformPlan plan_transform(const TransformOptions& options, int64_t width, int64_t height, RandomStream& stream, const View& view) {
   TransformPlan plan;
   plan.filter = options.filter;
   if (options.preset == "mae") {
@@ -100,7 +100,7 @@ TransformPlan plan_transform(const TransformOptions& options, int64_t width, int
   } else if (options.preset == "generator") {
     plan_generator(options, width, height, stream, plan);
   } else {
-    plan_evaluate(options, width, height, plan);
+    plan_evaluate(options, width, height, view, plan);
   }
   return plan;
 }

@@ -91,20 +91,10 @@ std::string plan_text(const EvaluateConfig& config, const Classifier& classifier
                             leak_text(leaks));
 }
 
-/// The mean of each `views` rows that follow one another.
-Predictions mean_over_views(const Predictions& seen, size_t views) {
-  Predictions mean{seen.classes, {}, std::vector<double>(seen.probabilities.size() / views)};
-  const auto classes = static_cast<size_t>(seen.classes);
-  for (size_t i = 0; i < seen.labels.size(); i += views) mean.labels.push_back(seen.labels[i]);
-  for (size_t i = 0; i < seen.probabilities.size(); ++i)
-    mean.probabilities[i / (views * classes) * classes + i % classes] += seen.probabilities[i] / static_cast<double>(views);
-  return mean;
-}
-
 Predictions predict_rows(Group& group, const EvaluateConfig& config, const Classifier& classifier, const ImageTable& rows, torch::Device device) {
   const std::vector<View> views = test_views(config.tta);
   const ImageDataset looks(rows, *classifier.transform, /*cache_bytes=*/0, views);
-  return mean_over_views(predict_together(group, *classifier.model, looks, config.batch_size, device, config.execution.num_workers), views.size());
+  return mean_over_views(predict_together(group, *classifier.model, looks, config.batch_size, device, config.execution.num_workers), static_cast<int64_t>(views.size()));
 }
 
 void predict_for_the_leader(Group& group, const EvaluateConfig& config, const Classifier& classifier, ImageTable table, torch::Device device) {

@@ -83,6 +83,15 @@ TEST(Metrics, BadPredictionsAreRefused) {
   EXPECT_THROW(ClassificationMetrics(Predictions{2, {0}, {0.5, NAN}}), Error);
 }
 
+TEST(Predictions, ViewsOfAnImageAreAveraged) {
+  const Predictions seen{2, {1, 1, 0, 0}, {0.25, 0.75, 0.5, 0.5, 1, 0, 0.5, 0.5}};
+  const Predictions mean = mean_over_views(seen, 2);
+  EXPECT_EQ(mean.labels, (std::vector<int64_t>{1, 0}));
+  EXPECT_EQ(mean.probabilities, (std::vector<double>{0.375, 0.625, 0.75, 0.25}));
+  EXPECT_EQ(mean_over_views(seen, 1).probabilities, seen.probabilities);
+  EXPECT_THROW(mean_over_views(seen, 3), Error);
+}
+
 TEST(Ranking, KnownAnswers) {  // scikit-learn's documentation
   const std::vector<double> scores{0.1, 0.4, 0.35, 0.8};
   const std::vector<uint8_t> positive{0, 0, 1, 1};

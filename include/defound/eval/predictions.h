@@ -20,6 +20,10 @@ struct Predictions {
   void check() const;
 };
 
+/// One row for each `views` rows that follow one another: their mean probabilities and the label of the first. Fails (exit 1)
+/// when they do not come out even.
+Predictions mean_over_views(const Predictions& seen, int64_t views);
+
 /// How often each sample counts, [N]; empty: once. A bootstrap resample is such a list.
 using Counts = std::span<const int64_t>;
 

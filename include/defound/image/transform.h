@@ -23,7 +23,6 @@ struct TransformOptions {
   bool flip = true;                 ///< generator: horizontal flips
   double crop_jitter = 0;           ///< generator: up to this share of the side is cut off
   int64_t resize_shorter = 0;       ///< evaluate
-  View view;                        ///< evaluate: this part of the image in place of the whole
   ChannelValues mean = kImageNetMean, std = kImageNetStd;
 };
 
@@ -40,8 +39,9 @@ struct TransformPlan {
   double rotation = 0;              ///< degrees, counter-clockwise
 };
 
-/// The plan for an image of this size; depends on the options and the stream only.
-TransformPlan plan_transform(const TransformOptions& options, int64_t width, int64_t height, RandomStream& stream);
+/// The plan for an image of this size; depends on the arguments only. `view` is looked at in place of the whole image by
+/// preset evaluate, the only one that draws no part of its own.
+TransformPlan plan_transform(const TransformOptions& options, int64_t width, int64_t height, RandomStream& stream, const View& view = {});
 
 /// Does it. `reduction`: `image` was decoded at 1/reduction of the size that the plan was made for.
 Image apply_transform(const Image& image, const TransformPlan& plan, int64_t reduction = 1);
