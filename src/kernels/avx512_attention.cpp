@@ -16,8 +16,6 @@ DEFOUND_AVX512 inline __m512 weigh(const float* scores, __m512 scale, __m512 mos
 
 }  // namespace
 
-bool runs_here() { return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"); }
-
 DEFOUND_AVX512 void attend(const Pair* queries, const Pair* key, const Pair* value, int64_t keys, int64_t size, Pair* mixed, Softmax& softmax) {
   alignas(64) float scores[kKeys * kQueries];
   alignas(64) Pair weights[kKeys / 2 * kQueries];
@@ -46,7 +44,6 @@ DEFOUND_AVX512 void attend(const Pair* queries, const Pair* key, const Pair* val
 }  // namespace defound::attention
 #else
 namespace defound::attention {
-bool runs_here() { return false; }
 void attend(const Pair*, const Pair*, const Pair*, int64_t, int64_t, Pair*, Softmax&) {}
 }  // namespace defound::attention
 #endif

@@ -1,9 +1,11 @@
-#include "avx512_attention.h"
+#include "avx512_layouts.h"
 
 #if defined(__x86_64__)
-#include "avx512_tiles.h"
+#include <algorithm>
 
-namespace defound::attention {
+#include "avx512_target.h"
+
+namespace defound::avx512 {
 namespace {
 
 constexpr int kTile = 16;  // rows and columns that are turned at once
@@ -41,8 +43,10 @@ DEFOUND_AVX512 inline void transpose(__m512i (&rows)[kTile]) {
 
 }  // namespace
 
-DEFOUND_AVX512 void rows_to_block(const Rows<const Bf16>& rows, int64_t size, Pair* to) {
-  for (int64_t first = 0; first < kQueries; first += kTile)
+bool runs_here() { return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"); }
+
+DEFOUND_AVX512 void rows_to_block(const Rows<const Bf16>& rows, int64_t size, int64_t lanes, Pair* to) {
+  for (int64_t first = 0; first < lanes; first += kTile)
     for (int64_t p = 0; p < size / 2; p += kTile) {
       const __mmask16 columns = first_lanes(size / 2 - p);
       __m512i tile[kTile];
@@ -50,44 +54,51 @@ DEFOUND_AVX512 void rows_to_block(const Rows<const Bf16>& rows, int64_t size, Pa
       for (int i = 0; i < kTile; ++i)
         tile[i] = first + i < rows.count ? _mm512_maskz_loadu_epi32(columns, rows[first + i] + 2 * p) : _mm512_setzero_si512();
       transpose(tile);
-      for (int64_t i = 0; i < std::min<int64_t>(kTile, size / 2 - p); ++i) _mm512_storeu_si512(to + (p + i) * kQueries + first, tile[i]);
+      for (int64_t i = 0; i < std::min<int64_t>(kTile, size / 2 - p); ++i) _mm512_mask_storeu_epi32(to + (p + i) * lanes + first, first_lanes(lanes - first), tile[i]);
     }
 }
 
-DEFOUND_AVX512 void block_to_rows(const Pair* from, int64_t size, const Rows<Bf16>& rows) {
+DEFOUND_AVX512 void block_to_rows(const Pair* from, int64_t size, int64_t lanes, const Rows<Bf16>& rows) {
   for (int64_t first = 0; first < rows.count; first += kTile)
     for (int64_t p = 0; p < size / 2; p += kTile) {
       const __mmask16 columns = first_lanes(size / 2 - p);
       __m512i tile[kTile];
 #pragma GCC unroll 16
-      for (int i = 0; i < kTile; ++i) tile[i] = p + i < size / 2 ? _mm512_loadu_si512(from + (p + i) * kQueries + first) : _mm512_setzero_si512();
+      for (int i = 0; i < kTile; ++i) tile[i] = p + i < size / 2 ? _mm512_loadu_si512(from + (p + i) * lanes + first) : _mm512_setzero_si512();
       transpose(tile);
       for (int64_t i = 0; i < std::min<int64_t>(kTile, rows.count - first); ++i) _mm512_mask_storeu_epi32(rows[first + i] + 2 * p, columns, tile[i]);
     }
 }
 
 DEFOUND_AVX512 void pair_rows(const Rows<const Bf16>& rows, int64_t size, int64_t pairs, int64_t lanes, Pair* to) {
-  for (int64_t i = 0; i < 2 * pairs; i += 2, to += lanes)
-    for (int64_t e = 0; e < lanes; e += kTile) {
-      const __mmask16 columns = e < size ? first_lanes(size - e) : __mmask16{0};
-      const auto half = [&](int64_t row) DEFOUND_AVX512 {
-        return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(row < rows.count ? columns : __mmask16{0}, rows[row] + e));
-      };
-      const __m512i both = _mm512_or_si512(half(i), _mm512_slli_epi32(half(i + 1), 16));
-      _mm512_mask_storeu_epi32(to + e, first_lanes(lanes - e), both);
+  const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const __m512i lower = _mm512_or_si512(lane, _mm512_slli_epi32(_mm512_or_si512(lane, _mm512_set1_epi32(32)), 16));  // element i of the one, then of the other
+  const __m512i upper = _mm512_add_epi16(lower, _mm512_set1_epi16(kTile));
+  for (int64_t e = 0; e < lanes; e += 2 * kTile) {
+    const __mmask32 columns = size - e >= 2 * kTile ? 0xFFFFFFFFU : size > e ? (1U << (size - e)) - 1U : 0U;
+    const __mmask16 stored = first_lanes(lanes - e), above = lanes - e > kTile ? first_lanes(lanes - e - kTile) : __mmask16{0};
+    const Bf16* from = rows.first + e;
+    Pair* out = to + e;
+    for (int64_t i = 0; i < 2 * pairs; i += 2, from += 2 * rows.stride, out += lanes) {
+      const __m512i one = _mm512_maskz_loadu_epi16(i < rows.count ? columns : 0U, from);
+      const __m512i two = _mm512_maskz_loadu_epi16(i + 1 < rows.count ? columns : 0U, from + rows.stride);
+      _mm512_mask_storeu_epi32(out, stored, _mm512_permutex2var_epi16(one, lower, two));
+      if (above) _mm512_mask_storeu_epi32(out + kTile, above, _mm512_permutex2var_epi16(one, upper, two));
     }
+  }
 }
 
 DEFOUND_AVX512 void round_to_pairs(const float* values, int64_t count, Pair* to) {
   for (int64_t i = 0; i < count; i += kLanes) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i / 2), (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(values + i)));
 }
 
-}  // namespace defound::attention
+}  // namespace defound::avx512
 #else
-namespace defound::attention {
-void rows_to_block(const Rows<const Bf16>&, int64_t, Pair*) {}
-void block_to_rows(const Pair*, int64_t, const Rows<Bf16>&) {}
+namespace defound::avx512 {
+bool runs_here() { return false; }
+void rows_to_block(const Rows<const Bf16>&, int64_t, int64_t, Pair*) {}
+void block_to_rows(const Pair*, int64_t, int64_t, const Rows<Bf16>&) {}
 void pair_rows(const Rows<const Bf16>&, int64_t, int64_t, int64_t, Pair*) {}
 void round_to_pairs(const float*, int64_t, Pair*) {}
-}  // namespace defound::attention
+}  // namespace defound::avx512
 #endif

@@ -1,7 +1,5 @@
 #pragma once
 #if defined(__x86_64__)
-#include <immintrin.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -9,8 +7,7 @@
 #include <vector>
 
 #include "avx512_attention.h"
-
-#define DEFOUND_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#include "avx512_power_of_two.h"
 
 // Scores stand transposed, a query a lane: maximum and sum need nothing across lanes, and what the products take is a
 // pair of bf16 of one key for all queries. Loops over registers are unrolled, or the registers would go through memory.
@@ -34,20 +31,6 @@ DEFOUND_AVX512 inline Halves load(const float* from) { return {_mm512_loadu_ps(f
 DEFOUND_AVX512 inline void store(float* to, Halves values) { _mm512_storeu_ps(to, values.low), _mm512_storeu_ps(to + kLanes, values.high); }
 DEFOUND_AVX512 inline __m512bh pairs(const Pair* from) { return (__m512bh)_mm512_loadu_si512(from); }
 DEFOUND_AVX512 inline __m512bh everywhere(Pair pair) { return (__m512bh)_mm512_set1_epi32(static_cast<int>(pair)); }
-
-/// 2^x, x not above 0, to 3e-6: five terms of the series at the nearest integer. NaN stays: a maximum is its second
-/// argument then.
-DEFOUND_AVX512 inline __m512 power_of_two(__m512 x) {
-  constexpr float c1 = std::numbers::ln2_v<float>, c2 = c1 * c1 / 2, c3 = c2 * c1 / 3, c4 = c3 * c1 / 4, c5 = c4 * c1 / 5;
-  x = _mm512_max_ps(_mm512_set1_ps(-126.0F), x);
-  const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), rest = _mm512_sub_ps(x, whole);
-  __m512 y = _mm512_fmadd_ps(_mm512_set1_ps(c5), rest, _mm512_set1_ps(c4));
-  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(c3));
-  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(c2));
-  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(c1));
-  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(1.0F));
-  return _mm512_scalef_ps(y, whole);
-}
 
 /// Of two neighbours' values, of 16 queries each: the values of a query beside each other.
 DEFOUND_AVX512 inline __m512i interleaved(__m512 one, __m512 two) {

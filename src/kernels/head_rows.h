@@ -27,9 +27,9 @@ struct HeadRows {
   void pair_block(int64_t head, int64_t first, int64_t lanes, attention::Pair* to) const {
     attention::pair_rows(from(head, first, attention::kQueries), size, attention::kQueries / 2, lanes, to);
   }
-  void pack_block(int64_t head, int64_t first, attention::Pair* to) const { attention::rows_to_block(from(head, first, attention::kQueries), size, to); }
+  void pack_block(int64_t head, int64_t first, attention::Pair* to) const { attention::rows_to_block(from(head, first, attention::kQueries), size, attention::kQueries, to); }
   void unpack_block(int64_t head, int64_t first, const attention::Pair* block) const {
-    attention::block_to_rows(block, size, from<attention::Bf16>(head, first, attention::kQueries));
+    attention::block_to_rows(block, size, attention::kQueries, from<attention::Bf16>(head, first, attention::kQueries));
   }
 
   torch::Tensor rows;

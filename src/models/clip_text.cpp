@@ -1,6 +1,7 @@
 #include "defound/models/clip_text.h"
 
 #include "defound/core/error.h"
+#include "defound/kernels/gelu_bf16.h"
 
 namespace defound {
 
@@ -33,7 +34,7 @@ class ClipMlp : public torch::nn::Module {
         quick_(c.hidden_act == "quick_gelu") {}
   torch::Tensor forward(const torch::Tensor& x) {
     const torch::Tensor y = fc1_->forward(x);
-    return fc2_->forward(quick_ ? y * torch::sigmoid(1.702 * y) : torch::gelu(y));
+    return fc2_->forward(quick_ ? y * torch::sigmoid(1.702 * y) : defound::gelu(y));
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "defound/core/error.h"
+#include "defound/kernels/gelu_bf16.h"
 #include "defound/nn/attend.h"
 #include "defound/nn/init_weights.h"
 #include "defound/nn/patches.h"
@@ -31,7 +32,7 @@ VitMlp::VitMlp(int64_t width, int64_t hidden, torch::Device device)
     : fc1(register_module("fc1", std::make_shared<Linear>(width, hidden, true, device))),
       fc2(register_module("fc2", std::make_shared<Linear>(hidden, width, true, device))) {}
 
-torch::Tensor VitMlp::forward(const torch::Tensor& x) { return fc2->forward(torch::gelu(fc1->forward(x))); }
+torch::Tensor VitMlp::forward(const torch::Tensor& x) { return fc2->forward(defound::gelu(fc1->forward(x))); }
 
 VitBlock::VitBlock(int64_t width, int64_t num_heads, double mlp_ratio, double drop_path_rate, std::string layer, torch::Device device)
     : drop_path_rate(drop_path_rate),

@@ -1,5 +1,7 @@
 #include "defound/nn/geglu.h"
 
+#include "defound/kernels/gelu_bf16.h"
+
 namespace defound {
 
 GegluFeedForward::GegluFeedForward(int64_t width) {
@@ -12,7 +14,7 @@ GegluFeedForward::GegluFeedForward(int64_t width) {
 
 torch::Tensor GegluFeedForward::forward(const torch::Tensor& x) {
   const auto halves = proj_->forward(x).chunk(2, -1);
-  return out_->forward(halves[0] * torch::gelu(halves[1]));
+  return out_->forward(halves[0] * defound::gelu(halves[1]));
 }
 
 }  // namespace defound

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "defound/kernels/linear_bf16.h"
 #include "defound/nn/packed_weight.h"
 
 namespace defound {
@@ -11,11 +12,16 @@ namespace defound {
 // weights are loaded, or drawn by initialize() from counter-based randomness, and never from a global generator.
 // Being untouched, the memory of a large model costs nothing until then; on torch::kMeta there is none.
 
+/// torch::linear, by the kernel that is fastest here.
+inline torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+  return multiplies_in_bf16(x, weight) ? linear_bf16(x, weight, bias) : torch::linear(x, weight, bias);
+}
+
 struct Linear : torch::nn::Module {
   Linear(int64_t in_features, int64_t out_features, bool with_bias = true, torch::Device device = torch::kCPU);
   /// [..., in] -> [..., out]; with a low-rank update (nn/lora.h) plus lora_scale x lora_B(lora_A(x)).
   torch::Tensor forward(const torch::Tensor& x) {
-    const torch::Tensor out = packed.serves(x, weight) ? packed.linear(x, weight, bias) : torch::linear(x, weight, bias);
+    const torch::Tensor out = packed.serves(x, weight) ? packed.linear(x, weight, bias) : defound::linear(x, weight, bias);
     return lora_A ? out + lora_B->forward(lora_A->forward(x)) * lora_scale : out;
   }
   /// Registers lora_A [rank, in] and lora_B [out, rank], not filled, of the weight's type and device.
@@ -33,7 +39,7 @@ struct Conv2d : torch::nn::Module {
   }
   /// The convolution with a kernel of one pixel, of pixels as tokens: [N, H W, in] -> [N, H W, out].
   torch::Tensor of_tokens(const torch::Tensor& x) {
-    return packed.serves(x, weight) ? packed.linear(x, weight, bias) : torch::linear(x, weight.flatten(1), bias);
+    return packed.serves(x, weight) ? packed.linear(x, weight, bias) : defound::linear(x, weight.flatten(1), bias);
   }
   torch::Tensor weight, bias;
   PackedWeight packed;
