@@ -187,17 +187,35 @@ void check_ranges(Config& config) {
   config.visit(check);
 }
 
+namespace {
+
+/// What may not change between starts of one run.
+Json recipe_of(Config& config) {
+  Writer writer;
+  writer.execution = false;
+  config.visit(writer);
+  return writer.values;
+}
+
+}  // namespace
+
 std::vector<std::string> changed_recipe(Config& config, const Json& before) {
-  Writer now;
-  now.execution = false;
-  config.visit(now);
+  const auto fresh = config.fresh();
+  const Json now = recipe_of(config), defaults = fresh ? recipe_of(*fresh) : Json::object();
   std::vector<std::string> changes;
-  for (const auto& [key, value] : now.values.items()) {
-    const auto old = before.find(key);
-    if (old == before.end() || *old != value)
-      changes.push_back(fmt::format("{}: {} -> {}", key, old == before.end() ? "(not set)" : old->dump(), value.dump()));
+  for (const auto& [key, value] : now.items()) {
+    const auto old = before.find(key), otherwise = defaults.find(key);
+    if (old != before.end() ? *old == value : otherwise != defaults.end() && *otherwise == value) continue;
+    changes.push_back(fmt::format("{}: {} -> {}", key, old == before.end() ? "(not set)" : old->dump(), value.dump()));
   }
   return changes;
+}
+
+std::vector<std::string> missing_keys(Config& config, const Json& before) {
+  const Json recipe = recipe_of(config);
+  std::vector<std::string> names;
+  for (const auto& [key, value] : recipe.items()) if (!before.contains(key)) names.push_back(key);
+  return names;
 }
 
 }  // namespace defound

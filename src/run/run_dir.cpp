@@ -25,12 +25,16 @@ std::string first_content(const fs::path& folder, bool allow_job_logs, std::span
   return names.empty() ? "" : *std::min_element(names.begin(), names.end());
 }
 
-void reject_changed_recipe(const fs::path& folder, Config& config) {
+/// Names of options that the version that started the run did not have.
+std::vector<std::string> reject_changed_recipe(const fs::path& folder, Config& config) {
   const fs::path file = folder / "config.json";
-  const auto changes = changed_recipe(config, parse_json(read_text(file), file.string()));
+  const Json before = parse_json(read_text(file), file.string());
+  if (!before.is_object()) reject("{}: expected a JSON object of options; give another --output to start anew", file.string());
+  const auto changes = changed_recipe(config, before);
   if (!changes.empty())
     reject("{} was started with another recipe ({}); repeat the first command, or give another --output to start anew", folder.string(),
            fmt::format("{}", fmt::join(changes, "; ")));
+  return missing_keys(config, before);
 }
 
 /// What there is to continue; rejects what `resume` does not allow.
@@ -73,7 +77,7 @@ RunDir RunDir::open(const fs::path& folder, Resume resume, Config& config, const
   make_folder(folder);
   auto lock = std::make_unique<RunLock>(folder);  // first: a running writer is named rather than its files
   const bool continued = find_earlier_start(folder, resume, beside);
-  if (continued) reject_changed_recipe(folder, config);
+  const auto newer = continued ? reject_changed_recipe(folder, config) : std::vector<std::string>();
 
   auto provenance = std::make_unique<Provenance>(folder / "provenance.json");
   try {
@@ -90,6 +94,7 @@ RunDir RunDir::open(const fs::path& folder, Resume resume, Config& config, const
   run.provenance_ = std::move(provenance);
   log::info("{} {} (defound {}, host {}, pid {})", continued ? "continuing" : "starting", folder.string(), version_text(), this_process().host,
             this_process().pid);
+  if (!newer.empty()) log::warn("started by a version of defound without {}: defaults are taken for them", fmt::join(newer, ", "));
   return run;
 }
 

@@ -92,6 +92,8 @@ TEST(ChangedRecipe, ListsRecipeKeysOnly) {
   Small before, now;
   now.epochs = 20, now.threads = 8;
   EXPECT_EQ(changed_recipe(now, to_json(before)), std::vector<std::string>{"epochs: 10 -> 20"});
+  EXPECT_EQ(missing_keys(now, {{"mask_ratio", 0.75}}), (std::vector<std::string>{"epochs", "flip", "kind", "data", "learning_rate", "amount"}));
+  EXPECT_EQ(changed_recipe(now, {{"mask_ratio", 0.75}}).size(), 6U);  // whose defaults are not known: all that is missing
 }
 
 }  // namespace

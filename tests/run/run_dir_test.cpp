@@ -13,7 +13,7 @@
 namespace defound {
 namespace {
 
-struct Recipe : Config {
+struct Recipe : RunConfig<Recipe> {
   double mask_ratio = 0.75;
   int64_t num_workers = 2;
   void visit(Visitor& v) override {
@@ -105,6 +105,23 @@ TEST(RunDir, ChangedRecipeIsListedExecutionMayChange) {
   other.mask_ratio = 0.75;
   const RunDir run = open_run(folder / "run", Resume::kAuto, other);
   EXPECT_EQ(parse_json(read_text(run / "config.json"), "config")["num_workers"], 7);
+}
+
+TEST(RunDir, OptionsOfALaterVersionTakeTheirDefaults) {
+  const testing::TempFolder folder;
+  { const RunDir run = open_run(folder / "run", Resume::kAuto); }
+  folder.write("run/config.json", R"({"num_workers": 2, "gone_since": 1})");  // as a version without mask_ratio wrote it
+  Recipe other;
+  other.mask_ratio = 0.5;
+  const auto [code, message] = error_of([&] { open_run(folder / "run", Resume::kAuto, other); });
+  EXPECT_EQ(code, 2);
+  EXPECT_NE(message.find("mask_ratio: (not set) -> 0.5"), std::string::npos) << message;
+  const RunDir run = open_run(folder / "run", Resume::kMust);
+  EXPECT_TRUE(run.is_continued());
+  EXPECT_NE(read_text(run / "log.txt").find("without mask_ratio"), std::string::npos);
+  EXPECT_EQ(parse_json(read_text(run / "config.json"), "config")["mask_ratio"], 0.75);
+  folder.write("other/config.json", "[1]");
+  EXPECT_EQ(error_of([&] { open_run(folder / "other", Resume::kAuto); }).first, 2);
 }
 
 TEST(RunDir, AncestryIsFoundFromTheProduct) {

@@ -24,7 +24,11 @@ Json to_json(Config& config);
 /// Checks ranges and choices of every field; rejects the first that is off.
 void check_ranges(Config& config);
 
-/// Keys whose values differ, but for those that may change between starts of one run: "name: old -> new" each.
+/// Keys whose values differ, but for those that may change between starts of one run: "name: old -> new" each. A key that
+/// `before` lacks counts as its default where the config knows it (RunConfig).
 std::vector<std::string> changed_recipe(Config& config, const Json& before);
+
+/// Keys that `before` lacks, but for those that may change: options that an earlier version did not have.
+std::vector<std::string> missing_keys(Config& config, const Json& before);
 
 }  // namespace defound

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +50,15 @@ class Visitor {
 struct Config {
   virtual ~Config() = default;
   virtual void visit(Visitor& v) = 0;
+  /// One with default values; null when its type does not say.
+  virtual std::unique_ptr<Config> fresh() const { return nullptr; }
+};
+
+/// The options of a command that keeps a run folder, `struct PretrainConfig : RunConfig<PretrainConfig>`: a run may be
+/// continued by a later version that knows more of them.
+template <class Self>
+struct RunConfig : Config {
+  std::unique_ptr<Config> fresh() const override { return std::make_unique<Self>(); }
 };
 
 }  // namespace defound

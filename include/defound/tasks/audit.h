@@ -8,7 +8,7 @@
 
 namespace defound {
 
-struct AuditConfig : Config {
+struct AuditConfig : RunConfig<AuditConfig> {
   DataOptions data;                     ///< the synthetic images
   std::vector<std::string> reference;   ///< the real ones
   std::string encoder, arch, pool = "mean";

@@ -6,7 +6,7 @@
 
 namespace defound {
 
-struct DataCacheLatentsConfig : Config {
+struct DataCacheLatentsConfig : RunConfig<DataCacheLatentsConfig> {
   DataCacheLatentsConfig();
   std::string generator;
   int64_t resolution = 512, crops = 1;

@@ -7,7 +7,7 @@
 
 namespace defound {
 
-struct EmbedConfig : Config {
+struct EmbedConfig : RunConfig<EmbedConfig> {
   DataOptions data;
   std::string model, arch;
   std::string pool = "mean";

@@ -7,7 +7,7 @@
 
 namespace defound {
 
-struct ExplainReconstructConfig : Config {
+struct ExplainReconstructConfig : RunConfig<ExplainReconstructConfig> {
   DataOptions data;
   std::string model, arch;
   bool norm_pix_loss = true;

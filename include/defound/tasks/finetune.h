@@ -6,7 +6,7 @@
 
 namespace defound {
 
-struct FinetuneConfig : Config {
+struct FinetuneConfig : RunConfig<FinetuneConfig> {
   FinetuneConfig();
   DataOptions data;
   std::string model = "vit_large_patch16";

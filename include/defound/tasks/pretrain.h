@@ -6,7 +6,7 @@
 
 namespace defound {
 
-struct PretrainConfig : Config {
+struct PretrainConfig : RunConfig<PretrainConfig> {
   PretrainConfig();
   DataOptions data;
   std::string model = "mae_vit_large_patch16";

@@ -7,7 +7,7 @@
 
 namespace defound {
 
-struct SynthesizeConfig : Config {
+struct SynthesizeConfig : RunConfig<SynthesizeConfig> {
   std::string generator;
   std::vector<std::string> lora;
   std::vector<std::string> count, prompt, prompt_template;

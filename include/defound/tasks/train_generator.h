@@ -6,7 +6,7 @@
 
 namespace defound {
 
-struct TrainGeneratorConfig : Config {
+struct TrainGeneratorConfig : RunConfig<TrainGeneratorConfig> {
   TrainGeneratorConfig();
   DataOptions data;
   std::string unet = "small";
