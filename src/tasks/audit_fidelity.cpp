@@ -42,7 +42,10 @@ FidelityGroup compare(const std::string& name, const FeatureSet& real, const Fea
           fidelity(real, synthetic, options, Draws(static_cast<uint64_t>(config.run.seed), "audit.fidelity." + name))};
 }
 
-std::string fidelity_number(double value) { return std::isfinite(value) ? fmt::format("{:.4g}", value) : "\u2013"; }
+std::string fidelity_number(double value) {
+  if (!std::isfinite(value)) return "\u2013";
+  return std::abs(value) < 100 ? fmt::format("{:.3g}", value) : fmt::format("{:.0f}", value);
+}
 std::string fidelity_cell(const FidelityMetric& metric) {
   if (std::isnan(metric.interval.low)) return fidelity_number(metric.value);
   return fmt::format("{}\n{} \u2013 {}", fidelity_number(metric.value), fidelity_number(metric.interval.low),
