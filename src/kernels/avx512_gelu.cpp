@@ -1,6 +1,7 @@
 #include "avx512_gelu.h"
 
 #if defined(__x86_64__)
+#include "avx512_lanes.h"
 #include "avx512_power_of_two.h"
 
 namespace defound::avx512 {
@@ -10,7 +11,8 @@ struct Normal {
   __m512 distribution, density;
 };
 
-/// To 1e-7 (Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26); its exponential is the density's too.
+/// As exact as power_of_two, far within bf16 (Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26); the
+/// exponential of the formula is the density's too.
 DEFOUND_AVX512 inline Normal normal_of(__m512 x) {
   const __m512 power = _mm512_mul_ps(_mm512_mul_ps(x, x), _mm512_set1_ps(-0.5F * std::numbers::log2e_v<float>)), exponential = power_of_two(power);
   const __m512 scale = _mm512_set1_ps(0.3275911F / std::numbers::sqrt2_v<float>);
@@ -22,15 +24,14 @@ DEFOUND_AVX512 inline Normal normal_of(__m512 x) {
   return {_mm512_mask_sub_ps(tail, above, _mm512_set1_ps(1), tail), _mm512_mul_ps(exponential, _mm512_set1_ps(std::numbers::inv_sqrtpi_v<float> / std::numbers::sqrt2_v<float>))};
 }
 
-DEFOUND_AVX512 inline __mmask16 left_of(int64_t count) { return count >= kLanes ? __mmask16{0xFFFF} : static_cast<__mmask16>((1U << count) - 1U); }
-DEFOUND_AVX512 inline __m512 load(__mmask16 lanes, const Bf16* from) { return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, from)), 16); }
+DEFOUND_AVX512 inline __m512 load(__mmask16 lanes, const Bf16* from) { return widen(_mm256_maskz_loadu_epi16(lanes, from)); }
 DEFOUND_AVX512 inline void store(__mmask16 lanes, Bf16* to, __m512 values) { _mm256_mask_storeu_epi16(to, lanes, (__m256i)_mm512_cvtneps_pbh(values)); }
 
 }  // namespace
 
 DEFOUND_AVX512 void gelu(const Bf16* x, int64_t count, Bf16* to) {
   for (int64_t i = 0; i < count; i += kLanes) {
-    const __mmask16 lanes = left_of(count - i);
+    const __mmask16 lanes = first_lanes(count - i);
     const __m512 value = load(lanes, x + i);
     store(lanes, to + i, _mm512_mul_ps(value, normal_of(value).distribution));
   }
@@ -38,7 +39,7 @@ DEFOUND_AVX512 void gelu(const Bf16* x, int64_t count, Bf16* to) {
 
 DEFOUND_AVX512 void gelu_backward(const Bf16* x, const Bf16* g, int64_t count, Bf16* to) {
   for (int64_t i = 0; i < count; i += kLanes) {
-    const __mmask16 lanes = left_of(count - i);
+    const __mmask16 lanes = first_lanes(count - i);
     const __m512 value = load(lanes, x + i);
     const Normal normal = normal_of(value);
     store(lanes, to + i, _mm512_mul_ps(load(lanes, g + i), _mm512_fmadd_ps(value, normal.density, normal.distribution)));

@@ -3,14 +3,12 @@
 #if defined(__x86_64__)
 #include <algorithm>
 
-#include "avx512_target.h"
+#include "avx512_lanes.h"
 
 namespace defound::avx512 {
 namespace {
 
 constexpr int kTile = 16;  // rows and columns that are turned at once
-
-DEFOUND_AVX512 inline __mmask16 first_lanes(int64_t count) { return count >= kTile ? __mmask16{0xFFFF} : static_cast<__mmask16>((1U << count) - 1U); }
 
 /// Rows become columns.
 DEFOUND_AVX512 inline void transpose(__m512i (&rows)[kTile]) {
@@ -75,7 +73,7 @@ DEFOUND_AVX512 void pair_rows(const Rows<const Bf16>& rows, int64_t size, int64_
   const __m512i lower = _mm512_or_si512(lane, _mm512_slli_epi32(_mm512_or_si512(lane, _mm512_set1_epi32(32)), 16));  // element i of the one, then of the other
   const __m512i upper = _mm512_add_epi16(lower, _mm512_set1_epi16(kTile));
   for (int64_t e = 0; e < lanes; e += 2 * kTile) {
-    const __mmask32 columns = size - e >= 2 * kTile ? 0xFFFFFFFFU : size > e ? (1U << (size - e)) - 1U : 0U;
+    const __mmask32 columns = first_lanes_of_32(std::max<int64_t>(size - e, 0));
     const __mmask16 stored = first_lanes(lanes - e), above = lanes - e > kTile ? first_lanes(lanes - e - kTile) : __mmask16{0};
     const Bf16* from = rows.first + e;
     Pair* out = to + e;

@@ -32,7 +32,7 @@ void pack_panels(const Factor& factor, int64_t count, int64_t depth, int64_t wid
 }  // namespace defound::avx512
 
 #if defined(__x86_64__)
-#include "avx512_target.h"
+#include "avx512_lanes.h"
 
 namespace defound::avx512 {
 namespace {
@@ -49,8 +49,6 @@ struct Tile {
   Bf16* out;
   int64_t stride, rows, columns;
 };
-
-DEFOUND_AVX512 inline __m512 widen(__m256i bf16) { return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(bf16), 16); }
 
 template <bool First, bool Last>
 DEFOUND_AVX512 inline void multiply_tile(const Tile& tile) {
@@ -74,7 +72,7 @@ DEFOUND_AVX512 inline void multiply_tile(const Tile& tile) {
       high[i] = _mm512_dpbf16_ps(high[i], one, second);
     }
   }
-  const __mmask32 columns = tile.columns >= kTileColumns ? 0xFFFFFFFFU : (1U << tile.columns) - 1U;
+  const __mmask32 columns = first_lanes_of_32(tile.columns);
   const __m512i bias = Last && tile.bias ? _mm512_maskz_loadu_epi16(columns, tile.bias) : _mm512_setzero_si512();
   const __m512 bias_low = widen(_mm512_castsi512_si256(bias)), bias_high = widen(_mm512_extracti64x4_epi64(bias, 1));
 #pragma GCC unroll 16
@@ -116,12 +114,12 @@ void multiply_panels(const PanelProduct& product) {
 }
 
 DEFOUND_AVX512 void add_row_sums(const Pair* left, int64_t rows, int64_t pairs, float* sums) {
-  constexpr __mmask16 panel = (1U << kTileRows) - 1U;
+  const __mmask16 panel = first_lanes(kTileRows);
   const __m512bh ones = (__m512bh)_mm512_set1_epi32(0x3F803F80);
   for (int64_t row = 0; row < rows; row += kTileRows) {
     __m512 sum[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};  // four, for one alone would wait for itself
     for (int64_t p = 0; p < pairs; ++p, left += kTileRows) sum[p % 4] = _mm512_dpbf16_ps(sum[p % 4], (__m512bh)_mm512_maskz_loadu_epi32(panel, left), ones);
-    const __mmask16 valid = rows - row >= kTileRows ? panel : static_cast<__mmask16>((1U << (rows - row)) - 1U);
+    const __mmask16 valid = first_lanes(std::min(kTileRows, rows - row));
     const __m512 all = _mm512_add_ps(_mm512_add_ps(sum[0], sum[1]), _mm512_add_ps(sum[2], sum[3]));
     _mm512_mask_storeu_ps(sums + row, valid, _mm512_add_ps(all, _mm512_maskz_loadu_ps(valid, sums + row)));
   }

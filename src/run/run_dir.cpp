@@ -25,8 +25,8 @@ std::string first_content(const fs::path& folder, bool allow_job_logs, std::span
   return names.empty() ? "" : *std::min_element(names.begin(), names.end());
 }
 
-/// Names of options that the version that started the run did not have.
-std::vector<std::string> reject_changed_recipe(const fs::path& folder, Config& config) {
+/// Rejects a changed recipe. The names of options that the version that started the run did not have.
+std::vector<std::string> check_recipe(const fs::path& folder, Config& config) {
   const fs::path file = folder / "config.json";
   const Json before = parse_json(read_text(file), file.string());
   if (!before.is_object()) reject("{}: expected a JSON object of options; give another --output to start anew", file.string());
@@ -69,7 +69,7 @@ RunDir RunDir::open(const fs::path& folder, Resume resume, Config& config, const
                     std::span<const std::string> beside) {
   if (folder.empty()) reject("--output is missing: name the run's folder");
   if (resume != Resume::kNever && is_there(folder / "DONE") && is_there(folder / "config.json")) {
-    reject_changed_recipe(folder, config);  // needs no lock: a finished run is only read
+    check_recipe(folder, config);  // needs no lock: a finished run is only read
     return RunDir(folder, true, true);
   }
   if (resume == Resume::kMust) find_earlier_start(folder, resume, beside);  // before the folder is made
@@ -77,7 +77,7 @@ RunDir RunDir::open(const fs::path& folder, Resume resume, Config& config, const
   make_folder(folder);
   auto lock = std::make_unique<RunLock>(folder);  // first: a running writer is named rather than its files
   const bool continued = find_earlier_start(folder, resume, beside);
-  const auto newer = continued ? reject_changed_recipe(folder, config) : std::vector<std::string>();
+  const auto newer = continued ? check_recipe(folder, config) : std::vector<std::string>();
 
   auto provenance = std::make_unique<Provenance>(folder / "provenance.json");
   try {
